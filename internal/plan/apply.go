@@ -2,7 +2,6 @@ package plan
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -11,17 +10,6 @@ type Executor interface {
 	Execute(ctx context.Context, s Step) error
 }
 
-// Failure is a resource whose step failed.
-type Failure struct {
-	Resource string
-	Err      error
-}
-
-func (f Failure) Error() string { return f.Resource + ": " + f.Err.Error() }
-
-// Unwrap lets errors.Is and errors.As see the cause.
-func (f Failure) Unwrap() error { return f.Err }
-
 // Outcome is what an apply did.
 type Outcome struct {
 	Report
@@ -29,18 +17,13 @@ type Outcome struct {
 }
 
 // Err joins the failures, or is nil.
-func (o Outcome) Err() error {
-	errs := make([]error, len(o.Failures))
-	for i, f := range o.Failures {
-		errs[i] = f
-	}
-	return errors.Join(errs...)
-}
+func (o Outcome) Err() error { return joinFailures(o.Failures) }
 
 // Apply executes the plan's changes in order. Each change that happened is given to done, once. A resource that fails
 // or is refused blocks only those that need it. The outcome reports what was done, not what was planned.
 func Apply(ctx context.Context, p Plan, x Executor, done func(Change)) Outcome {
 	a := applier{plan: p, x: x, done: done, gate: newGate(p.Unobserved)}
+	a.out.Failures = append(a.out.Failures, p.Unobserved...)
 	var open *unit // waits for a step that joins it
 	for i, r := range p.Resources {
 		if !a.gate.admit(r) {

@@ -9,10 +9,10 @@ type gate struct {
 	blocked []Blocked
 }
 
-func newGate(unobserved []Blocked) *gate {
+func newGate(unobserved []Failure) *gate {
 	g := &gate{failed: map[string]bool{}, bad: map[string]string{}}
 	for _, u := range unobserved {
-		g.fail(u.Resource, u.By)
+		g.fail(u.Resource, u.Err.Error())
 	}
 	return g
 }

@@ -1,7 +1,10 @@
 // Package plan is the language in which the rooms say what differs: changes, refusals and warnings by resource, in order.
 package plan
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Action says what a change does to its resource.
 type Action string
@@ -86,7 +89,29 @@ func (r *Resource) Warn(summary, remedy string) {
 type Plan struct {
 	Resources []Resource
 	// Unobserved holds the resources that could not be looked at, with the reason.
-	Unobserved []Blocked
+	Unobserved []Failure
+}
+
+// Failure is a resource that could not be observed, or whose step failed.
+type Failure struct {
+	Resource string
+	Err      error
+}
+
+func (f Failure) Error() string { return f.Resource + ": " + f.Err.Error() }
+
+// Unwrap lets errors.Is and errors.As see the cause.
+func (f Failure) Unwrap() error { return f.Err }
+
+// Err joins what could not be observed, or is nil.
+func (p Plan) Err() error { return joinFailures(p.Unobserved) }
+
+func joinFailures(list []Failure) error {
+	errs := make([]error, len(list))
+	for i, f := range list {
+		errs[i] = f
+	}
+	return errors.Join(errs...)
 }
 
 // Changes lists every change in order.
@@ -98,15 +123,6 @@ func (p Plan) Changes() []Change {
 	return all
 }
 
-// Pending says whether the plan has anything to execute.
-func (p Plan) Pending() bool {
-	for _, r := range p.Resources {
-		if len(r.Changes) > 0 {
-			return true
-		}
-	}
-	return false
-}
 
 // Report is the plan as a dry run shows it.
 func (p Plan) Report() Report {

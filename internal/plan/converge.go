@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Host is what a pass looks at and writes to.
+type Host interface {
+	// Plan observes and diffs. It writes nothing. What it cannot look at stands in the plan as unobserved.
+	Plan(ctx context.Context) Plan
+	// Begin takes what writing needs (the lock) and returns who executes. end gives it back.
+	Begin(ctx context.Context) (x Executor, end func(), err error)
+}
+
+// ErrRemains says that a resource still differs although each of its steps succeeded.
+var ErrRemains = errors.New("still differs after it was changed; somebody else may be changing it too: see `sessiondbd plan`")
+
+// Converge is one whole pass: plan, and where something is to do: begin, plan again (the world may have moved before the
+// lock was ours), apply, observe again. The outcome lists what was done; refusals and warnings are those of the last
+// look. In sync means that nothing is left to do, refuse or wait for. When there is nothing to do, nothing is taken or
+// written.
+func Converge(ctx context.Context, h Host, done func(Change)) Outcome {
+	first := h.Plan(ctx)
+	if !first.executable() {
+		return Outcome{Report: first.Report(), Failures: first.Unobserved}
+	}
+	x, end, err := h.Begin(ctx)
+	if err != nil {
+		out := Outcome{Report: first.Report()}
+		for _, c := range out.Changes {
+			if n := len(out.Failures); n == 0 || out.Failures[n-1].Resource != c.Resource {
+				out.Failures = append(out.Failures, Failure{c.Resource, err})
+				out.Blocked = append(out.Blocked, Blocked{c.Resource, err.Error()})
+			}
+		}
+		out.Changes, out.InSync = nil, false
+		return out
+	}
+	out := Apply(ctx, h.Plan(ctx), x, done)
+	end()
+	out.verify(h.Plan(ctx))
+	return out
+}
+
+// verify replaces what was planned by what is, and adds what should be gone and is not.
+func (o *Outcome) verify(after Plan) {
+	rep := after.Report()
+	bad := map[string]bool{}
+	for _, f := range o.Failures {
+		bad[f.Resource] = true
+	}
+	for _, b := range o.Blocked {
+		bad[b.Resource] = true
+	}
+	for _, f := range after.Unobserved {
+		if !bad[f.Resource] {
+			o.fail(f)
+			bad[f.Resource] = true
+		}
+	}
+	for _, c := range rep.Changes {
+		if !bad[c.Resource] {
+			o.fail(Failure{c.Resource, fmt.Errorf("%s %w", c.Field, ErrRemains)})
+			bad[c.Resource] = true
+		}
+	}
+	for _, b := range rep.Blocked {
+		if !bad[b.Resource] {
+			o.Blocked = append(o.Blocked, b)
+			bad[b.Resource] = true
+		}
+	}
+	o.Refusals, o.Warnings = rep.Refusals, rep.Warnings
+	o.InSync = rep.InSync && len(o.Failures) == 0
+}
+
+func (o *Outcome) fail(f Failure) {
+	o.Failures = append(o.Failures, f)
+	o.Blocked = append(o.Blocked, Blocked{f.Resource, f.Err.Error()})
+}
+
+// executable says whether an apply would execute anything: changes that are not blocked.
+func (p Plan) executable() bool {
+	g := newGate(p.Unobserved)
+	for _, r := range p.Resources {
+		if g.admit(r) && len(r.Changes) > 0 {
+			return true
+		}
+	}
+	return false
+}
