@@ -123,7 +123,6 @@ func (p Plan) Changes() []Change {
 	return all
 }
 
-
 // Report is the plan as a dry run shows it.
 func (p Plan) Report() Report {
 	rep := Report{}
