@@ -1,0 +1,61 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Query asks for rows. Into points to a slice of structs whose json tags are the column names.
+type Query struct {
+	Name string
+	SQL  string
+	Args []string
+	Into any
+	// Session marks a query of the session database's own catalogue; it is left out while that does not exist.
+	Session bool
+}
+
+// Ask sends all queries in one round trip. They run in one implicit transaction that only reads.
+func (c *Conn) Ask(ctx context.Context, queries []Query) error {
+	if len(queries) == 0 {
+		return nil
+	}
+	b := &pgconn.Batch{}
+	for _, q := range queries {
+		args := make([][]byte, len(q.Args))
+		for i, a := range q.Args {
+			args[i] = []byte(a)
+		}
+		// One JSON document a query: types arrive with their names, and no driver-side type map is needed.
+		b.ExecParams("SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM ("+q.SQL+"\n) q", args, nil, nil, nil)
+	}
+	res := c.ExecBatch(ctx, b)
+	for _, q := range queries {
+		if !res.NextResult() {
+			return fmt.Errorf("asking for %s: %w", q.Name, queryError(closeBatch(res)))
+		}
+		r := res.ResultReader().Read()
+		if r.Err != nil {
+			_ = res.Close()
+			return fmt.Errorf("asking for %s: %w", q.Name, queryError(r.Err))
+		}
+		if err := json.Unmarshal(r.Rows[0][0], q.Into); err != nil {
+			_ = res.Close()
+			return fmt.Errorf("asking for %s: %w", q.Name, err)
+		}
+	}
+	if err := res.Close(); err != nil {
+		return queryError(err)
+	}
+	return nil
+}
+
+func closeBatch(res *pgconn.MultiResultReader) error {
+	if err := res.Close(); err != nil {
+		return err
+	}
+	return fmt.Errorf("the server sent fewer results than were asked for")
+}

@@ -1,0 +1,142 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Class says what kind of trouble an error is; cmd maps it to an exit code.
+type Class int
+
+// The classes.
+const (
+	Other        Class = iota
+	Unavailable        // not running, starting, full, a standby: try again later or start it
+	NotPermitted       // authentication or privilege
+	Busy               // a lock or a timeout: trying again helps
+	NoDatabase         // the database does not exist
+)
+
+// Error is an error of the conversation with the server. It holds no statement text, since that may hold a secret.
+type Error struct {
+	Class Class
+	Code  string // SQLSTATE (PostgreSQL appendix A), or empty
+	msg   string
+	cause error // nil where the cause could hold a secret
+}
+
+func (e *Error) Error() string { return e.msg }
+
+// Unwrap lets errors.Is see a cancelled context and the like.
+func (e *Error) Unwrap() error { return e.cause }
+
+// ClassOf is the class of err, Other for one that is not ours.
+func ClassOf(err error) Class {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Class
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return Busy
+	}
+	return Other
+}
+
+// classify maps an SQLSTATE to its class.
+func classify(code string) Class {
+	switch code {
+	case "57P03", "53300", "57P01", "57P02", "08006", "08001", "08004", "25006": // 25006: read-only, a standby
+		return Unavailable
+	case "28000", "28P01", "42501":
+		return NotPermitted
+	case "55P03", "57014", "40001", "40P01", "55006", "25P03":
+		return Busy
+	case "3D000":
+		return NoDatabase
+	}
+	return Other
+}
+
+// serverError makes an Error of what the server said. Detail and hint name objects and roles, never statement text.
+func serverError(pe *pgconn.PgError) *Error {
+	msg := fmt.Sprintf("%s (SQLSTATE %s)", pe.Message, pe.Code)
+	if pe.Detail != "" {
+		msg += ": " + pe.Detail
+	}
+	class := classify(pe.Code)
+	// Two writers of one catalogue row: PostgreSQL has no code for it, and trying again is right.
+	if pe.Code == "XX000" && strings.HasPrefix(pe.Message, "tuple concurrently") {
+		class = Busy
+	}
+	return &Error{Class: class, Code: pe.Code, msg: msg}
+}
+
+// queryError classes what a running query returned.
+func queryError(err error) error {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return serverError(pe)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Class: Busy, msg: "gave up waiting for PostgreSQL: " + err.Error(), cause: err}
+	}
+	return &Error{Class: Unavailable, msg: "the connection to PostgreSQL was lost: " + err.Error()}
+}
+
+// connectError classes what connecting returned. pgconn's own error text quotes the connection string with the password
+// masked; ours names only the database and the reason.
+func connectError(database string, err error) error {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		e := serverError(pe)
+		e.msg = fmt.Sprintf("connect to database %q: %s", database, e.msg)
+		switch {
+		case e.Code == "28000" || e.Code == "28P01":
+			e.msg += "; sessiondbd connects as the administrator of database.url: run it as root, which switches to database.os_user, or give the URL a user that may log in"
+		case e.Class == Unavailable:
+			e.msg += "; see `systemctl status postgresql`"
+		}
+		return e
+	}
+	var ne net.Error
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return &Error{Class: Unavailable, msg: "PostgreSQL is not running, or its socket is not where database.url says: " + last(err) + "; start it with `systemctl start postgresql`"}
+	case errors.Is(err, os.ErrPermission):
+		return &Error{Class: NotPermitted, msg: "its socket may not be opened by this user: " + last(err)}
+	case errors.As(err, &ne) && ne.Timeout():
+		return &Error{Class: Unavailable, msg: "PostgreSQL does not answer: " + last(err), cause: context.DeadlineExceeded}
+	}
+	return &Error{Class: Unavailable, msg: "PostgreSQL cannot be reached: " + last(err) + "; see `systemctl status postgresql`"}
+}
+
+// last is the innermost message: the outer ones repeat the connection string.
+func last(err error) string {
+	for {
+		if m, ok := err.(interface{ Unwrap() []error }); ok {
+			list := m.Unwrap()
+			if len(list) == 0 {
+				return err.Error()
+			}
+			err = list[len(list)-1]
+			continue
+		}
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		if op, ok := err.(*net.OpError); ok {
+			return op.Error()
+		}
+		err = inner
+	}
+}
+
+// IsNoDatabase says whether err is that of a database that does not exist.
+func IsNoDatabase(err error) bool { return ClassOf(err) == NoDatabase }

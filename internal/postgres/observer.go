@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+)
+
+// Observer looks at the server over one standing connection, and notices when that is lost. It is not safe for
+// concurrent use.
+type Observer struct {
+	target Target
+	conn   *Conn
+	// Standing keeps the connection between looks, so that exhausted slots cannot lock the daemon out.
+	Standing bool
+	// Lost receives a word when the standing connection ends while nobody uses it. May be nil.
+	Lost chan<- string
+
+	stop context.CancelFunc
+	idle sync.WaitGroup
+}
+
+// NewObserver returns an observer that dials when it is first asked.
+func NewObserver(t Target) *Observer { return &Observer{target: t} }
+
+// Take hands the connection over, for a writer; Give brings it back.
+func (o *Observer) Take() *Conn {
+	o.rest()
+	c := o.conn
+	o.conn = nil
+	return c
+}
+
+// Give brings a connection to the session database back. One that is not standing is closed.
+func (o *Observer) Give(c *Conn) {
+	o.rest()
+	if o.conn != nil && o.conn != c {
+		o.conn.CloseSoon()
+	}
+	o.conn = c
+}
+
+// Ask runs queries over one connection: to the session database (the shared catalogues are visible there), or, while that
+// does not exist, to the maintenance database, without the queries that are marked Session. It says which it was.
+func (o *Observer) Ask(ctx context.Context, version func(int) []Query) (session bool, err error) {
+	o.rest()
+	reused := !o.conn.Dead()
+	for {
+		if err := o.dial(ctx); err != nil {
+			return false, err
+		}
+		session = o.conn.Database == o.target.database
+		var queries []Query
+		for _, q := range version(o.conn.Version()) {
+			if session || !q.Session {
+				queries = append(queries, q)
+			}
+		}
+		err = o.conn.Ask(ctx, queries)
+		// A standing connection may have died with a server that is back already.
+		if err != nil && reused && o.conn.Dead() && ctx.Err() == nil {
+			reused = false
+			continue
+		}
+		break
+	}
+	if err != nil || !o.Standing || !session {
+		o.Close()
+	} else {
+		o.watch()
+	}
+	return session, err
+}
+
+func (o *Observer) dial(ctx context.Context) error {
+	if !o.conn.Dead() {
+		return nil
+	}
+	c, err := o.target.ConnectSession(ctx)
+	if IsNoDatabase(err) {
+		c, err = o.target.ConnectMaintenance(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	o.conn = c
+	return nil
+}
+
+// watch waits for the idle connection to end.
+func (o *Observer) watch() {
+	if o.Lost == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	o.stop = cancel
+	c := o.conn
+	o.idle.Go(func() {
+		for ctx.Err() == nil {
+			if err := c.WaitForNotification(ctx); err != nil && ctx.Err() == nil {
+				select {
+				case o.Lost <- "the connection to PostgreSQL ended":
+				default:
+				}
+				return
+			}
+		}
+	})
+}
+
+// rest ends the watch, so that the connection is ours alone again.
+func (o *Observer) rest() {
+	if o.stop != nil {
+		o.stop()
+		o.idle.Wait()
+		o.stop = nil
+	}
+}
+
+// Close lets the connection go.
+func (o *Observer) Close() {
+	o.rest()
+	o.conn.CloseSoon()
+	o.conn = nil
+}

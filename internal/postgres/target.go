@@ -1,0 +1,121 @@
+// Package postgres is the conversation with the server: connecting, asking in one batch, the lock, writing, error classes.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// MinVersion is the oldest server_version_num that is served.
+const MinVersion = 140000
+
+// ApplicationName is how our connections are called in pg_stat_activity.
+const ApplicationName = "sessiondbd"
+
+// connectTimeout bounds one try; who wants longer tries again.
+const connectTimeout = 5 * time.Second
+
+// Target says where the server is and which of its databases is the session database.
+type Target struct {
+	maintenance *pgconn.Config
+	database    string
+}
+
+// NewTarget parses an administrator's connection string (libpq keywords or URL). The error never quotes the string: it
+// may hold a password.
+func NewTarget(url, database string) (Target, error) {
+	cfg, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return Target{}, errors.New("not a connection string that libpq would take (it is not shown: it may hold a password)")
+	}
+	// What role or database settings, or a PGAPPNAME of whoever typed the command, say otherwise must not change what we
+	// observe.
+	for k, v := range map[string]string{
+		"application_name":                 ApplicationName,
+		"search_path":                      "pg_catalog",
+		"client_encoding":                  "UTF8",
+		"jit":                              "off",
+		"statement_timeout":                "0",
+		"lock_timeout":                     "0",
+		"client_connection_check_interval": "250ms", // else the backend of a killed client goes on and keeps its locks
+	} {
+		cfg.RuntimeParams[k] = v
+	}
+	if cfg.ConnectTimeout <= 0 || cfg.ConnectTimeout > connectTimeout {
+		cfg.ConnectTimeout = connectTimeout
+	}
+	if cfg.Database == "" {
+		cfg.Database = "postgres"
+	}
+	return Target{cfg, database}, nil
+}
+
+// Database is the name of the session database.
+func (t Target) Database() string { return t.database }
+
+// MaintenanceDatabase is the name of the database of the connection string.
+func (t Target) MaintenanceDatabase() string { return t.maintenance.Database }
+
+// Conn is one administrator's connection.
+type Conn struct {
+	*pgconn.PgConn
+	Database string
+}
+
+func (t Target) connect(ctx context.Context, database string) (*Conn, error) {
+	cfg := t.maintenance.Copy()
+	cfg.Database = database
+	pc, err := pgconn.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, connectError(database, err)
+	}
+	c := &Conn{pc, database}
+	if v := c.Version(); v < MinVersion {
+		_ = pc.Close(ctx)
+		return nil, &Error{Class: Unavailable, msg: fmt.Sprintf("PostgreSQL %s is older than %d, the oldest that sessiondbd serves", pc.ParameterStatus("server_version"), MinVersion/10000)}
+	}
+	return c, nil
+}
+
+// ConnectMaintenance connects to the database of the connection string.
+func (t Target) ConnectMaintenance(ctx context.Context) (*Conn, error) {
+	return t.connect(ctx, t.maintenance.Database)
+}
+
+// ConnectSession connects to the session database. IsNoDatabase tells the error of one that does not exist.
+func (t Target) ConnectSession(ctx context.Context) (*Conn, error) { return t.connect(ctx, t.database) }
+
+// Version is the server's version in the form of server_version_num (150018), as far as the handshake tells it: the
+// server reports "15.18 (Debian …)" or "18beta1" there.
+func (c *Conn) Version() int {
+	major, rest, _ := strings.Cut(c.ParameterStatus("server_version"), ".")
+	major = strings.TrimRightFunc(major, func(r rune) bool { return r < '0' || r > '9' })
+	if i := strings.IndexFunc(major, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		major = major[:i]
+	}
+	if i := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		rest = rest[:i]
+	}
+	ma, _ := strconv.Atoi(major)
+	mi, _ := strconv.Atoi(rest)
+	return ma*10000 + mi
+}
+
+// Dead says whether the connection can no longer be used.
+func (c *Conn) Dead() bool { return c == nil || c.IsClosed() }
+
+// CloseSoon ends the connection politely, but waits at most a second for it.
+func (c *Conn) CloseSoon() {
+	if c == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = c.Close(ctx)
+}

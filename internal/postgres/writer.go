@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// defaultLockTimeout is how long a statement of ours queues for a lock, and so how long others queue behind it.
+const defaultLockTimeout = 50 * time.Millisecond
+
+// retryFor bounds the tries at a step that meets a lock.
+const retryFor = 20 * time.Second
+
+// quiet switches off whatever could write a statement down (facts: each of them alone leaks it).
+var quiet = []string{
+	"SET LOCAL log_statement = 'none'",
+	"SET LOCAL log_min_error_statement = 'panic'",
+	"SET LOCAL log_min_duration_statement = -1",
+	"SET LOCAL log_min_duration_sample = -1",
+	"SET LOCAL log_transaction_sample_rate = 0",
+	"SET LOCAL log_duration = off",
+	"SET LOCAL track_activities = off",
+	// Exists only where the library is loaded; a placeholder setting is harmless where it is not.
+	"SET LOCAL pg_stat_statements.track = 'none'",
+}
+
+// Writer executes SQL steps while it holds the lock.
+type Writer struct {
+	target  Target
+	lock    *Conn // maintenance database; holds the lock
+	session *Conn // session database; dialled when the first step needs it
+}
+
+// Begin takes the lock. session, which may be nil, is a connection to the session database that the writer may use but
+// does not own.
+func Begin(ctx context.Context, t Target, session *Conn) (*Writer, error) {
+	c, err := t.ConnectMaintenance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.lock(ctx); err != nil {
+		c.CloseSoon()
+		return nil, err
+	}
+	return &Writer{target: t, lock: c, session: session}, nil
+}
+
+// End gives the lock back and returns the connection to the session database, which is now the caller's.
+func (w *Writer) End() *Conn {
+	w.lock.CloseSoon()
+	return w.session
+}
+
+// Execute runs one step. A lock that is not to be had is tried for again, with a pause that lets writers through.
+func (w *Writer) Execute(ctx context.Context, s SQL) error {
+	if w.lock.Dead() {
+		return &Error{Class: Unavailable, msg: "the connection that holds the lock was lost; nothing more is written"}
+	}
+	conn, err := w.conn(ctx, s.Where)
+	if err != nil {
+		return err
+	}
+	deadline := time.Now().Add(retryFor)
+	pause := 10 * time.Millisecond
+	for {
+		err = conn.run(ctx, s)
+		if err == nil || ClassOf(err) != Busy || s.Alone || ctx.Err() != nil || conn.Dead() || time.Now().After(deadline) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause + rand.N(pause)):
+		}
+		pause = min(pause*2, 500*time.Millisecond)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", s, err)
+	}
+	return nil
+}
+
+func (w *Writer) conn(ctx context.Context, where Where) (*Conn, error) {
+	if where == Maintenance {
+		return w.lock, nil
+	}
+	if w.session.Dead() || w.session.Database != w.target.database {
+		c, err := w.target.ConnectSession(ctx)
+		if err != nil {
+			return nil, err
+		}
+		w.session = c
+	}
+	return w.session, nil
+}
+
+// run sends one step. The settings travel ahead of the statements, since log_statement looks at a message before it runs.
+func (c *Conn) run(ctx context.Context, s SQL) error {
+	if s.Alone {
+		return c.simple(ctx, s.Statements[0])
+	}
+	begin := []string{"BEGIN", "SET LOCAL search_path = pg_catalog"}
+	timeout := s.LockTimeout
+	if timeout == 0 {
+		timeout = defaultLockTimeout
+	}
+	begin = append(begin, fmt.Sprintf("SET LOCAL lock_timeout = '%dms'", timeout.Milliseconds()))
+	if s.Secret {
+		begin = append(begin, quiet...)
+	}
+	if s.Replica {
+		begin = append(begin, "SET LOCAL session_replication_role = 'replica'")
+	}
+	err := c.simple(ctx, strings.Join(begin, ";\n"))
+	if err == nil {
+		err = c.simple(ctx, strings.Join(s.Statements, ";\n"))
+	}
+	if err == nil {
+		// A COMMIT of a failed transaction succeeds as a ROLLBACK: the tag tells.
+		err = c.commit(ctx)
+	}
+	if err != nil && !c.Dead() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = c.simple(ctx, "ROLLBACK")
+	}
+	return err
+}
+
+func (c *Conn) simple(ctx context.Context, sql string) error {
+	if _, err := c.Exec(ctx, sql).ReadAll(); err != nil {
+		return queryError(err)
+	}
+	return nil
+}
+
+func (c *Conn) commit(ctx context.Context) error {
+	res, err := c.Exec(ctx, "COMMIT").ReadAll()
+	if err != nil {
+		return queryError(err)
+	}
+	if tag := commandTag(res); tag != "COMMIT" {
+		return queryError(errors.New("the transaction ended in " + tag))
+	}
+	return nil
+}
+
+func commandTag(res []*pgconn.Result) string {
+	if len(res) == 0 {
+		return "nothing"
+	}
+	return res[len(res)-1].CommandTag.String()
+}
