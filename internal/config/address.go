@@ -1,0 +1,120 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+)
+
+// interfaceLike is narrower than the kernel (15 bytes without slash, colon or white space): + is a wildcard of iptables,
+// and quotes or a leading - or ! would be read as syntax by iptables-restore.
+var interfaceLike = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}$`)
+
+func interfaceName(s string) (string, error) {
+	if !interfaceLike.MatchString(s) {
+		return "", fmt.Errorf("must be auto or the name of an interface (1 to 15 letters, digits, _ . @ -; no wildcard), not %s", clip(s))
+	}
+	return s, nil
+}
+
+func sourceInterface(s string) (string, error) {
+	if s == AutoInterface || !interfaceLike.MatchString(s) {
+		return "", fmt.Errorf("must be the name of an interface (1 to 15 letters, digits, _ . @ -; no wildcard), not %s; remove it for any", clip(s))
+	}
+	return s, nil
+}
+
+// prefix reads a masked network such as 10.1.0.0/24.
+func prefix(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil:
+		return netip.Prefix{}, fmt.Errorf("must be a network such as 10.1.0.0/24, not %s", clip(s))
+	case p.Addr().Is4In6():
+		return netip.Prefix{}, fmt.Errorf("must be written as IPv4, not as %s", clip(s))
+	case p != p.Masked():
+		return netip.Prefix{}, fmt.Errorf("%s has bits behind its mask; did you mean %s?", p, p.Masked())
+	}
+	return p, nil
+}
+
+// subnet reads the network of a VM.
+func subnet(s string) (netip.Prefix, error) {
+	p, err := prefix(s)
+	switch {
+	case err != nil:
+		return netip.Prefix{}, err
+	case wide(p):
+		return netip.Prefix{}, fmt.Errorf("%s is no network of a VM: it would open the port to the internet", p)
+	case p.IsSingleIP():
+		return netip.Prefix{}, fmt.Errorf("%s has room for the gateway alone; widen it", p)
+	case p.Addr().IsLoopback(), p.Addr().IsMulticast():
+		return netip.Prefix{}, fmt.Errorf("%s is a loopback or multicast network, where no VM can be", p)
+	}
+	return p, nil
+}
+
+// source reads a network or a single address.
+func source(s string) (netip.Prefix, error) {
+	a, err := netip.ParseAddr(s)
+	if err == nil && !a.Is4In6() && a.Zone() == "" {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := prefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%w (or a single address)", err)
+	}
+	return p, nil
+}
+
+func address(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" || a.Is4In6() {
+		return netip.Addr{}, fmt.Errorf("must be an address such as 10.1.0.1, not %s", clip(s))
+	}
+	return a, nil
+}
+
+// wide says whether p is larger than any private network: 10.0.0.0/8 and fc00::/7 are the largest.
+func wide(p netip.Prefix) bool {
+	if p.Addr().Is4() {
+		return p.Bits() < 8
+	}
+	return p.Bits() < 7
+}
+
+// checkGateway reports a gateway that no interface in the subnet can hold.
+func checkGateway(v value, n Network) {
+	if !n.Gateway.IsValid() || !n.Subnet.IsValid() {
+		return
+	}
+	pointToPoint := n.Subnet.Bits() == n.Gateway.BitLen()-1 // RFC 3021, RFC 6164: both addresses are hosts
+	switch {
+	case !n.Subnet.Contains(n.Gateway):
+		v.fail("%s is not inside the subnet %s", n.Gateway, n.Subnet)
+	case pointToPoint:
+	case n.Gateway == n.Subnet.Addr():
+		v.fail("%s is the address of the network itself; did you mean %s?", n.Gateway, n.Gateway.Next())
+	case n.Gateway.Is4() && !n.Subnet.Contains(n.Gateway.Next()):
+		v.fail("%s is the broadcast address of %s", n.Gateway, n.Subnet)
+	}
+}
+
+// overlaps finds networks that share addresses: a connection would belong to two VMs.
+type overlaps struct {
+	seen []netip.Prefix
+	at   []string
+}
+
+func (o *overlaps) add(v value, p netip.Prefix) {
+	if !p.IsValid() {
+		return
+	}
+	for i, other := range o.seen {
+		if other.Overlaps(p) {
+			v.fail("%s overlaps %s of %s", p, other, o.at[i])
+			break
+		}
+	}
+	o.seen, o.at = append(o.seen, p), append(o.at, v.path)
+}

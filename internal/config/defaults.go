@@ -1,0 +1,46 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Default is the documented hypervisor: what an absent or empty file means.
+func Default() *Config {
+	c := &Config{
+		Database: Database{URL: "host=/run/postgresql dbname=postgres", OSUser: "postgres", Name: "sessiondb"},
+		Firewall: Firewall{Port: 5432, Backend: BackendAuto, MaxConnectionsPerVM: 16, Allow: []Source{}},
+		Server:   Server{Manage: ManageAuto, Listen: ListenAll, Restart: RestartWhenIdle},
+
+		Hardening: HardeningStandard,
+		Reconcile: Reconcile{Interval: 10 * time.Second, Drift: DriftRepair},
+	}
+	for vm := byte(1); vm <= 5; vm++ {
+		n := defaultNetwork()
+		n.Name = fmt.Sprintf("vm%d", vm)
+		n.Subnet = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, vm, 0, 0}), 24)
+		n.Gateway = netip.AddrFrom4([4]byte{10, vm, 0, 1})
+		c.Networks = append(c.Networks, n)
+	}
+	r := defaultRole()
+	r.Name = "sessionuser"
+	r.Password = Password{Credential: "sessionuser.password", Initial: "sessionpass123"}
+	r.Networks = networkNames(c.Networks)
+	c.Roles = []Role{r}
+	return c
+}
+
+// defaultRole is what an item of roles: is before its keys are read. It has no password: to manage one that nobody asked
+// for could shut an application out.
+func defaultRole() Role { return Role{Access: ReadWrite, ConnectionLimit: 80} }
+
+func defaultNetwork() Network { return Network{Interface: AutoInterface} }
+
+func networkNames(networks []Network) Names {
+	names := make(Names, len(networks))
+	for i, n := range networks {
+		names[i] = n.Name
+	}
+	return names
+}
