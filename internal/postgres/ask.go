@@ -16,10 +16,32 @@ type Query struct {
 	Into any
 	// Session marks a query of the session database's own catalogue; it is left out while that does not exist.
 	Session bool
+	// When, if not nil, is asked after the answers to the other queries are there. The queries that it lets through
+	// travel in a second round trip.
+	When func() bool
 }
 
-// Ask sends all queries in one round trip. They run in one implicit transaction that only reads.
+// Ask sends all queries in one round trip, and those that wait for an answer in a second.
 func (c *Conn) Ask(ctx context.Context, queries []Query) error {
+	var first, second []Query
+	for _, q := range queries {
+		if q.When == nil {
+			first = append(first, q)
+		}
+	}
+	if err := c.ask(ctx, first); err != nil {
+		return err
+	}
+	for _, q := range queries {
+		if q.When != nil && q.When() {
+			second = append(second, q)
+		}
+	}
+	return c.ask(ctx, second)
+}
+
+// ask runs queries in one round trip, in one implicit transaction that only reads.
+func (c *Conn) ask(ctx context.Context, queries []Query) error {
 	if len(queries) == 0 {
 		return nil
 	}

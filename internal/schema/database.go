@@ -1,0 +1,78 @@
+package schema
+
+import (
+	"fmt"
+
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/postgres"
+)
+
+// Goal is what the schema room is to bring about.
+type Goal struct {
+	Expected
+	Database string
+	Owner    string
+	// AcceptNew takes a database that is not the remembered one for the right one.
+	AcceptNew bool
+}
+
+// DatabaseResource is how plans call the session database.
+func (g Goal) DatabaseResource() string { return "database/" + g.Database }
+
+// DiffDatabase compares the database itself: there, ours, and the one that we remember.
+func DiffDatabase(g Goal, have Observation) plan.Resource {
+	r := plan.Resource{Name: g.DatabaseResource(), Needs: []string{"role/" + g.Owner}}
+	if len(have.Cluster) != 1 {
+		return r // nothing was observed; the plan says so
+	}
+	now := Identity{Cluster: have.Cluster[0].SystemIdentifier, Database: g.Database}
+	if len(have.Databases) == 0 {
+		if old := have.Remembered; old != nil && old.Database == g.Database && !g.AcceptNew {
+			r.Refuse(vanished(g, *old, now), settle)
+			return r
+		}
+		r.Add(plan.Create, "database", "", "UTF8, owner "+g.Owner, "the agents in the VMs keep their sessions here", postgres.SQL{
+			Where: postgres.Maintenance, Alone: true, Label: "create database " + g.Database,
+			Statements: []string{"CREATE DATABASE " + postgres.QuoteIdent(g.Database) + " OWNER " + postgres.QuoteIdent(g.Owner) +
+				" TEMPLATE template0 ENCODING 'UTF8'"},
+		})
+		r.Add(plan.Create, "identity", "", "remembered", whyIdentity, Remember{g.Database})
+		return r
+	}
+	db := have.Databases[0]
+	now.OID = db.OID
+	if old := have.Remembered; old == nil {
+		r.Add(plan.Create, "identity", "", now.String(), whyIdentity, Remember{g.Database})
+	} else if !old.same(now) {
+		if !g.AcceptNew {
+			r.Refuse(fmt.Sprintf("database %s is not the one that was provisioned on %s: have %s, remembered %s", g.Database, old.Since.Format("2006-01-02"), now, old), settle)
+			return r
+		}
+		r.Add(plan.Update, "identity", old.String(), now.String(), "accepted by --accept-new-database", Remember{g.Database})
+	}
+	if db.Owner != g.Owner {
+		r.Add(plan.Update, "owner", db.Owner, g.Owner,
+			"a database's owner may drop it and create objects in public; a role that logs in from VMs never needs either",
+			sql("ALTER DATABASE "+postgres.QuoteIdent(g.Database)+" OWNER TO "+postgres.QuoteIdent(g.Owner)))
+	}
+	if db.Encoding != "UTF8" {
+		r.Warn(fmt.Sprintf("database %s is encoded in %s: JSON with other characters is rejected", g.Database, db.Encoding),
+			"dump it and restore it into a database that is created with ENCODING 'UTF8'")
+	}
+	return r
+}
+
+const (
+	whyIdentity = "so that another database under the same name is noticed, and not filled"
+	settle      = "restore the right one, or, if this is meant to be: sudo sessiondbd apply --accept-new-database"
+)
+
+func vanished(g Goal, old, now Identity) string {
+	if old.Cluster != now.Cluster {
+		return fmt.Sprintf("this is another cluster (%s) than the one that held database %s since %s (%s); was PostgreSQL upgraded or initialised anew?", now.Cluster, g.Database, old.Since.Format("2006-01-02"), old.Cluster)
+	}
+	return fmt.Sprintf("database %s, provisioned on %s, is gone", g.Database, old.Since.Format("2006-01-02"))
+}
+
+// sql is a step in the session database with a transaction of its own.
+func sql(statements ...string) postgres.SQL { return postgres.SQL{Statements: statements} }
