@@ -1,0 +1,155 @@
+package firewall
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sessiondbd/internal/plan"
+)
+
+// Diff says what has to change so that the rules are as spec wants them, family by family: first the deny, then the allow.
+func Diff(spec Spec, have Observation) []plan.Resource {
+	out := []plan.Resource{{Name: ipv4.resource()}, {Name: ipv6.resource()}}
+	if spec.Backend == Off {
+		out[0].Warn(fmt.Sprintf("firewall.backend is off: port %d is guarded by pg_hba.conf alone", spec.Port),
+			"set firewall.backend: auto, or guard the port with a firewall of your own")
+		return out
+	}
+	diffFamily(&out[0], ipv4, spec, have)
+	if have.NoIPv6 {
+		out[1].Warn("this kernel has no IPv6, so there is nothing to guard", "none needed: the rules follow when IPv6 appears")
+		return out
+	}
+	diffFamily(&out[1], ipv6, spec, have)
+	return out
+}
+
+func diffFamily(r *plan.Resource, f family, spec Spec, have Observation) {
+	in, unknown := peers(spec, f, have.Addresses)
+	for _, n := range unknown {
+		r.Warn(fmt.Sprintf("no interface holds %s yet: VM %s is let in as soon as its bridge appears", n.Gateway, n.Name), "ip -br address")
+	}
+	rules := have.ruleset(f)
+	diffTable(r, f, mangle, rules.Mangle, guard(in), spec.Port)
+	diffTable(r, f, filter, rules.Filter, allow(in, spec.Port), spec.Port)
+	warnOther(r, have.Backend, rules.Other)
+}
+
+// warnOther names what an earlier life left in the back end that is not in use; its DROP still counts.
+func warnOther(r *plan.Resource, backend string, other []string) {
+	if len(other) == 0 {
+		return
+	}
+	old := Legacy
+	if backend == Legacy {
+		old = NFT
+	}
+	r.Warn(fmt.Sprintf("the %s tables still hold %s from before, and what they drop stays dropped", old, strings.Join(other, " and ")),
+		fmt.Sprintf("set firewall.backend: %s, run `sessiondbd remove --only firewall`, set it back", old))
+}
+
+func diffTable(r *plan.Resource, f family, t table, have Table, want ruling, port uint16) {
+	if have.Foreign {
+		r.Refuse(fmt.Sprintf("table %s holds rules that iptables can neither read nor extend", t),
+			fmt.Sprintf("nft list table %s %s", nftFamily(f), t))
+		return
+	}
+	own := jumps(have, t)
+	line := jump(t, port, have.Bare || madeInput(own))
+	step := newRestore(f, t, have, want.texts(), line)
+	diffChain(r, t, have.Chain, want, step)
+	diffJump(r, t, own, line, step)
+}
+
+// diffChain names each rule that is missing, too much or altered, and an order that is wrong.
+func diffChain(r *plan.Resource, t table, have []string, want ruling, step Restore) {
+	field := string(t) + "/" + t.chain()
+	texts := want.texts()
+	switch {
+	case have == nil:
+		why := "closes the port to everybody but those named, before any filter rule is asked"
+		if t == filter {
+			why = "opens the port to those named, whatever INPUT says further down"
+		}
+		r.Add(plan.Create, field, "", want.gist, why, step)
+		return
+	case slices.Equal(have, texts):
+		return
+	case sameMembers(have, texts):
+		r.Add(plan.Update, field, strings.Join(have, "; "), strings.Join(texts, "; "), "the first rule that matches decides, so the order counts", step)
+		return
+	case len(have) == len(texts) && !shuffled(have, texts):
+		for i, l := range want.rules {
+			if have[i] != l.text {
+				r.Add(plan.Update, field, have[i], l.text, l.why, step)
+			}
+		}
+		return
+	}
+	missing, extra := difference(want, have)
+	for _, l := range missing {
+		r.Add(plan.Create, field, "", l.text, l.why, step)
+	}
+	for _, text := range extra {
+		r.Add(plan.Delete, field, text, "", "nothing in the configuration asks for this rule", step)
+	}
+}
+
+func diffJump(r *plan.Resource, t table, own []place, line string, step Restore) {
+	if settled(own, line) {
+		return
+	}
+	field := string(t) + "/INPUT"
+	want := place{1, line}
+	if len(own) == 0 {
+		r.Add(plan.Create, field, "", want.String(), "leads the packets for the port to "+t.chain()+", before any rule of others", step)
+		return
+	}
+	keep := slices.Index(own, want) // the one that is right, or else the first
+	if keep < 0 {
+		keep = 0
+		r.Add(plan.Update, field, own[0].String(), want.String(), "at any other place, or with another match, packets get past "+t.chain(), step)
+	}
+	for i, j := range own {
+		if i != keep {
+			r.Add(plan.Delete, field, j.String(), "", "one jump to "+t.chain()+" is enough", step)
+		}
+	}
+}
+
+// Absent says what has to go so that nothing of ours is left: first the allow, then the deny.
+func Absent(have Observation) []plan.Resource {
+	var out []plan.Resource
+	for _, f := range []family{ipv4, ipv6} {
+		r := plan.Resource{Name: f.resource()}
+		rules := have.ruleset(f)
+		for _, t := range []table{filter, mangle} {
+			absentTable(&r, f, t, *rules.table(t))
+		}
+		warnOther(&r, have.Backend, rules.Other)
+		out = append(out, r)
+	}
+	return out
+}
+
+func absentTable(r *plan.Resource, f family, t table, have Table) {
+	step := newRemoval(f, t, have)
+	for _, j := range jumps(have, t) {
+		r.Add(plan.Delete, string(t)+"/INPUT", j.String(), "", "leads to "+t.chain(), step)
+	}
+	for _, ref := range have.References {
+		chain, _, _ := strings.Cut(ref, " ")
+		r.Add(plan.Delete, string(t)+"/"+chain, ref, "", "leads to "+t.chain(), step)
+	}
+	if have.Chain != nil {
+		r.Add(plan.Delete, string(t)+"/"+t.chain(), fmt.Sprintf("%d rules", len(have.Chain)), "", "is ours", step)
+	}
+}
+
+func nftFamily(f family) string {
+	if f == ipv4 {
+		return "ip"
+	}
+	return "ip6"
+}

@@ -1,0 +1,46 @@
+package firewall
+
+import "net/netip"
+
+// Observation is what is: our chains, the INPUT chains that lead to them, and who holds which address.
+type Observation struct {
+	Backend   string // NFT, Legacy or Off
+	NoIPv6    bool   // the kernel has none, so there is nothing to guard
+	IPv4      Ruleset
+	IPv6      Ruleset
+	Addresses map[netip.Addr]string // to the interface that holds it
+}
+
+// Ruleset is what concerns us in the tables of one family.
+type Ruleset struct {
+	Mangle Table
+	Filter Table
+	// Other lists chains of ours, as `table/chain`, that stand in the back end that is not in use.
+	Other []string
+}
+
+// Table is what concerns us in one table. Rules are spelt as iptables-save prints them, without `-A CHAIN`.
+type Table struct {
+	Chain      []string // of our chain; nil: it does not exist
+	Input      []string // of INPUT
+	References []string // to our chain from elsewhere than INPUT, each as `CHAIN rule`
+	Policy     string   // of INPUT
+	// Bare says that INPUT does not exist in the kernel, although iptables prints it: writing to it will make it.
+	Bare bool
+	// Foreign says that nft wrote what iptables cannot read.
+	Foreign bool
+}
+
+func (o Observation) ruleset(f family) Ruleset {
+	if f == ipv4 {
+		return o.IPv4
+	}
+	return o.IPv6
+}
+
+func (r *Ruleset) table(t table) *Table {
+	if t == mangle {
+		return &r.Mangle
+	}
+	return &r.Filter
+}

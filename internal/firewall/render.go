@@ -1,0 +1,141 @@
+package firewall
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// rule is one line of a chain, spelt exactly as iptables prints it, so that drift is a comparison of texts.
+type rule struct {
+	text string
+	why  string
+}
+
+// ruling is the contents of our chain in one table, with its one-line description.
+type ruling struct {
+	rules []rule
+	gist  string
+}
+
+func (r ruling) texts() []string {
+	out := make([]string, 0, len(r.rules))
+	for _, l := range r.rules {
+		out = append(out, l.text)
+	}
+	return out
+}
+
+// add appends a rule unless an equal one stands already: two networks or sources may overlap.
+func (r *ruling) add(text, why string) {
+	if !slices.ContainsFunc(r.rules, func(l rule) bool { return l.text == text }) {
+		r.rules = append(r.rules, rule{text, why})
+	}
+}
+
+// peer is somebody who is let in, with the interface already found.
+type peer struct {
+	name   string
+	prefix netip.Prefix
+	iface  string
+	limit  int
+}
+
+// peers lists who is let in, and the networks whose interface is not known yet.
+func peers(s Spec, f family, addresses map[netip.Addr]string) (in []peer, unknown []Network) {
+	for _, n := range s.Networks {
+		if !f.has(n.Subnet) {
+			continue
+		}
+		iface := n.Interface
+		if iface == "" {
+			iface = addresses[n.Gateway]
+		}
+		if iface == "" {
+			unknown = append(unknown, n)
+			continue
+		}
+		in = append(in, peer{n.Name, n.Subnet.Masked(), iface, s.MaxConnections})
+	}
+	for _, a := range s.Allow {
+		if f.has(a.Prefix) {
+			in = append(in, peer{a.Prefix.String(), a.Prefix.Masked(), a.Interface, 0})
+		}
+	}
+	return in, unknown
+}
+
+// match is the source and interface of a peer. iptables leaves out a source that is everybody.
+func (p peer) match() string {
+	var b strings.Builder
+	if p.prefix.Bits() > 0 {
+		fmt.Fprintf(&b, "-s %s ", p.prefix)
+	}
+	if p.iface != "" {
+		fmt.Fprintf(&b, "-i %s ", p.iface)
+	}
+	return b.String()
+}
+
+func (p peer) where() string {
+	if p.iface == "" {
+		return p.name
+	}
+	return p.name + " on " + p.iface
+}
+
+// guard is the chain in mangle. It returns those whom it knows, so that whatever comes after still judges them.
+func guard(in []peer) ruling {
+	var r ruling
+	names := []string{"lo"}
+	r.add("-i lo -j RETURN", "the host itself reaches its own PostgreSQL")
+	for _, p := range in {
+		r.add(p.match()+"-j RETURN", p.where()+" passes the guard")
+		names = append(names, p.name)
+	}
+	r.add("-j DROP", "everybody else is dropped before any filter rule is asked")
+	r.gist = "return " + strings.Join(names, ", ") + "; drop the rest"
+	return r
+}
+
+// allow is the chain in filter.
+func allow(in []peer, port uint16) ruling {
+	var r ruling
+	var names []string
+	limit := 0
+	dport := fmt.Sprintf("-p tcp -m tcp --dport %d ", port)
+	for _, p := range in {
+		if p.limit > 0 {
+			limit = p.limit
+			r.add(fmt.Sprintf("%s%s--tcp-flags FIN,SYN,RST,ACK SYN -m connlimit --connlimit-above %d --connlimit-mask %d --connlimit-saddr -j REJECT --reject-with tcp-reset",
+				p.match(), dport, p.limit, p.prefix.Bits()),
+				fmt.Sprintf("%s is reset beyond %d connections at a time, so that honest pools fail fast", p.name, p.limit))
+		}
+		r.add(p.match()+dport+"-j ACCEPT", p.where()+" is accepted whatever INPUT says further down")
+		names = append(names, p.name)
+	}
+	r.gist = "accept nobody"
+	if len(names) > 0 {
+		r.gist = "accept " + strings.Join(names, ", ")
+	}
+	if limit > 0 {
+		r.gist += fmt.Sprintf("; reset a VM beyond %d connections", limit)
+	}
+	return r
+}
+
+// made ends the comment of a jump for which INPUT itself had to be made, so that remove knows whose it is.
+const made = " (made INPUT)"
+
+// jump is the rule in INPUT that leads to our chain.
+func jump(t table, port uint16, madeInput bool) string {
+	comment := "sessiondbd: deny all but the VMs"
+	if t == filter {
+		comment = "sessiondbd: let the VMs in"
+	}
+	if madeInput {
+		comment += made
+	}
+	return fmt.Sprintf(`-p tcp -m tcp --dport %d -m comment --comment "%s" -j %s`, port, comment, t.chain())
+}

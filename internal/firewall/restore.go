@@ -1,0 +1,91 @@
+package firewall
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/coreos/go-iptables/iptables"
+
+	"sessiondbd/internal/plan"
+)
+
+// Execute carries out a step of this room: one transaction, then a look through go-iptables whether it is there as written.
+// Errors: ErrNotPermitted, ErrBusy, or what differs.
+func (h *Host) Execute(ctx context.Context, s plan.Step) error {
+	r, ok := s.(Restore)
+	if !ok {
+		return fmt.Errorf("firewall: %s is not a step of the firewall", s)
+	}
+	f, t := family(r.Family), table(r.Table)
+	tools, ok := h.tools[f]
+	if !ok {
+		return fmt.Errorf("%s: the back end is %s", r, h.backend)
+	}
+	if _, err := h.run(ctx, r.Input, tools.restore, "--noflush", "--wait", strconv.Itoa(lockSeconds)); err != nil {
+		return fmt.Errorf("table %s: %w", t, err)
+	}
+	if r.Sweep && h.backend == NFT {
+		if err := deleteEmptyTable(f, t); err != nil {
+			return err
+		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("table %s: written, not read back: %w", t, err)
+	}
+	reader, err := h.reader(f)
+	if err != nil {
+		return err
+	}
+	if err := verify(reader, t, r); err != nil {
+		return fmt.Errorf("table %s read back: %w", t, err)
+	}
+	return nil
+}
+
+// verify compares what stands there with what was written. A program that writes at the same moment shows here.
+func verify(reader *iptables.IPTables, t table, want Restore) error {
+	if want.Chain == nil {
+		switch exists, err := reader.ChainExists(string(t), t.chain()); {
+		case err != nil:
+			return err
+		case exists:
+			return fmt.Errorf("%s is still there: somebody writes to this table at the same time", t.chain())
+		}
+	} else {
+		have, err := list(reader, t, t.chain())
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(have, want.Chain) {
+			return fmt.Errorf("%s holds %q, not %q: somebody writes to this table at the same time, or this iptables spells rules otherwise",
+				t.chain(), have, want.Chain)
+		}
+	}
+	input, err := list(reader, t, "INPUT")
+	if err != nil {
+		return err
+	}
+	own := jumps(Table{Input: input}, t)
+	if want.Jump == "" && len(own) == 0 || settled(own, want.Jump) {
+		return nil
+	}
+	return fmt.Errorf("INPUT leads to %s by %q, not by %q at 1: somebody writes to this table at the same time", t.chain(), own, want.Jump)
+}
+
+// list returns the rules of a chain without `-A CHAIN`.
+func list(reader *iptables.IPTables, t table, chain string) ([]string, error) {
+	lines, err := reader.List(string(t), chain)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", chain, err)
+	}
+	var rules []string
+	for _, l := range lines {
+		if rule, ok := strings.CutPrefix(l, "-A "+chain+" "); ok {
+			rules = append(rules, rule)
+		}
+	}
+	return rules, nil
+}

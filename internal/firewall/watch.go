@@ -1,0 +1,135 @@
+package firewall
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	watchBuffer = 1 << 20 // bytes; a foreign reload of thousands of rules is one burst of events
+	watchRetry  = time.Second
+	resync      = "resync"
+)
+
+// source is one netlink socket to listen on, with the reading of its events. An event that concerns nobody reads as "".
+type source struct {
+	protocol int
+	groups   uint32
+	read     func(netlink.Message) string
+}
+
+// Watch sends a short reason whenever rules, addresses or links may have changed, until ctx ends. It never waits for ch:
+// while the receiver is busy, events melt into one reason. Where events were lost the reason is "resync". The legacy
+// back end tells nothing of its rules, so only addresses and links wake. Errors: ErrNotPermitted; ctx ending is none.
+func (h *Host) Watch(ctx context.Context, ch chan<- string) error {
+	if h.backend == Off {
+		<-ctx.Done()
+		return nil
+	}
+	sources := []source{{unix.NETLINK_ROUTE, unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR, readRoute}}
+	if h.backend == NFT {
+		sources = append(sources, source{unix.NETLINK_NETFILTER, 1 << (unix.NFNLGRP_NFTABLES - 1), readGeneration})
+	}
+	conns := make([]*netlink.Conn, len(sources))
+	for i, s := range sources {
+		c, err := s.dial()
+		if err != nil {
+			for _, open := range conns[:i] {
+				open.Close()
+			}
+			return err
+		}
+		conns[i] = c
+	}
+	events := make(chan string)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for i, s := range sources {
+		wg.Go(func() { s.listen(ctx, conns[i], events) })
+	}
+	coalesce(ctx, events, ch)
+	return nil
+}
+
+// coalesce hands on one reason at a time. A resync outweighs what it followed.
+func coalesce(ctx context.Context, in <-chan string, out chan<- string) {
+	pending := ""
+	for {
+		var to chan<- string
+		if pending != "" {
+			to = out
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case reason := <-in:
+			if pending == "" || reason == resync {
+				pending = reason
+			}
+		case to <- pending:
+			pending = ""
+		}
+	}
+}
+
+func (s source) dial() (*netlink.Conn, error) {
+	c, err := netlink.Dial(s.protocol, &netlink.Config{Groups: s.groups})
+	if err != nil {
+		return nil, netlinkError("watch", err)
+	}
+	_ = c.SetReadBuffer(watchBuffer) // best effort: too small a buffer only means a resync
+	return c, nil
+}
+
+// listen reads events until ctx ends, and opens the socket again when it is lost or has overflowed.
+func (s source) listen(ctx context.Context, c *netlink.Conn, events chan<- string) {
+	for {
+		s.drain(ctx, c, events)
+		if ctx.Err() != nil {
+			return
+		}
+		var err error
+		for c, err = s.dial(); err != nil; c, err = s.dial() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(watchRetry):
+			}
+		}
+		if !send(ctx, events, resync) { // only now: what happens from here on is an event again
+			c.Close()
+			return
+		}
+	}
+}
+
+// drain reads one socket to its end and closes it.
+func (s source) drain(ctx context.Context, c *netlink.Conn, events chan<- string) {
+	stop := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
+	defer c.Close()
+	defer stop()
+	for {
+		msgs, err := c.Receive()
+		if err != nil {
+			return
+		}
+		for _, m := range msgs {
+			if reason := s.read(m); reason != "" && !send(ctx, events, reason) {
+				return
+			}
+		}
+	}
+}
+
+func send(ctx context.Context, events chan<- string, reason string) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case events <- reason:
+		return true
+	}
+}
