@@ -24,12 +24,12 @@ func sourceInterface(s string) (string, error) {
 	return s, nil
 }
 
-// prefix reads a masked network such as 10.1.0.0/24.
-func prefix(s string) (netip.Prefix, error) {
+// prefix reads a masked network; wanted names in errors what the caller reads.
+func prefix(s, wanted string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:
-		return netip.Prefix{}, fmt.Errorf("must be a network such as 10.1.0.0/24, not %s", clip(s))
+		return netip.Prefix{}, fmt.Errorf("must be %s, not %s", wanted, clip(s))
 	case p.Addr().Is4In6():
 		return netip.Prefix{}, fmt.Errorf("must be written as IPv4, not as %s", clip(s))
 	case p != p.Masked():
@@ -40,7 +40,7 @@ func prefix(s string) (netip.Prefix, error) {
 
 // subnet reads the network of a VM.
 func subnet(s string) (netip.Prefix, error) {
-	p, err := prefix(s)
+	p, err := prefix(s, "a network such as 10.1.0.0/24")
 	switch {
 	case err != nil:
 		return netip.Prefix{}, err
@@ -60,11 +60,7 @@ func source(s string) (netip.Prefix, error) {
 	if err == nil && !a.Is4In6() && a.Zone() == "" {
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
-	p, err := prefix(s)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%w (or a single address)", err)
-	}
-	return p, nil
+	return prefix(s, "an address or a network such as 100.64.0.0/10")
 }
 
 func address(s string) (netip.Addr, error) {

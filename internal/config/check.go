@@ -138,7 +138,7 @@ func interval(s string) (time.Duration, error) {
 	case err != nil:
 		return 0, fmt.Errorf("must be a duration with its unit, such as 10s or 1m30s, not %s", clip(s))
 	case d < time.Second || d > time.Hour:
-		return 0, fmt.Errorf("must be from 1s to 1h, not %s", d)
+		return 0, fmt.Errorf("must be from 1s to 1h, not %s", clip(s))
 	}
 	return d, nil
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,10 +68,12 @@ func (v value) mapping(fields ...field) map[string]bool {
 
 // require reports the keys that a mapping must have.
 func (v value) require(seen map[string]bool, keys ...string) {
-	for _, k := range keys {
-		if !seen[k] && (seen != nil || v.null()) {
-			v.fail("needs %s", k)
-		}
+	if seen == nil && !v.null() {
+		return // it is no mapping, which was reported
+	}
+	missing := slices.DeleteFunc(keys, func(k string) bool { return seen[k] })
+	if len(missing) > 0 {
+		v.fail("needs %s", enumerate(missing, "and"))
 	}
 }
 
@@ -127,34 +130,28 @@ func (v value) items(read func(i int, item value)) bool {
 	return true
 }
 
-// text returns a string. The value of a secret may be of any type, so no message repeats it.
-func (v value) text() (string, bool) {
+// scalar reads a string that parse turns into a T. The value of a secret may be of any type, so only the errors of parse,
+// which knows what it reads, may repeat it.
+func scalar[T any](v value, to *T, parse func(string) (T, error)) {
 	switch k := v.kind(); k {
-	case "a string":
-		return v.node.Value, true
+	case "a string", "an integer", "a number", "a boolean", "a timestamp":
+		t, err := parse(v.node.Value)
+		switch {
+		case err != nil:
+			v.fail("%s", err)
+		case k != "a string":
+			v.fail("must be a string, but YAML takes this for %s; put it in quotes", k)
+		default:
+			*to = t
+		}
 	case "empty":
-		v.fail("has no value; give one, or remove the key")
-	case "an integer", "a number", "a boolean", "a timestamp":
-		v.fail("must be a string, and YAML takes this for %s; put it in quotes", k)
+		v.fail(noValue)
 	default:
 		v.fail("must be a string, not %s", k)
 	}
-	return "", false
 }
 
-// scalar reads a string that parse turns into a T.
-func scalar[T any](v value, to *T, parse func(string) (T, error)) {
-	s, ok := v.text()
-	if !ok {
-		return
-	}
-	t, err := parse(s)
-	if err != nil {
-		v.fail("%s", err)
-		return
-	}
-	*to = t
-}
+const noValue = "has no value; give one, or remove the key"
 
 // integer reads a decimal integer between least and most.
 func (v value) integer(to *int, least, most int) {
@@ -162,7 +159,7 @@ func (v value) integer(to *int, least, most int) {
 	n, err := strconv.Atoi(v.node.Value)
 	switch {
 	case k == "empty":
-		v.fail("has no value; give one, or remove the key")
+		v.fail(noValue)
 	case k == "a string" && decimal.MatchString(v.node.Value):
 		v.fail("must be an integer; remove the quotes")
 	case k != "an integer":
@@ -170,7 +167,7 @@ func (v value) integer(to *int, least, most int) {
 	case !decimal.MatchString(v.node.Value):
 		v.fail("must be a decimal integer from %d to %d, without leading zeros, sign or underscores", least, most)
 	case err != nil || n < least || n > most:
-		v.fail("must be from %d to %d, not %s", least, most, clip(v.node.Value))
+		v.fail("must be from %d to %d, not %s", least, most, strings.Trim(clip(v.node.Value), `"`))
 	default:
 		*to = n
 	}

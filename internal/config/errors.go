@@ -60,9 +60,10 @@ func nearest(word string, candidates []string) string {
 	if len(word) > 64 { // nobody mistypes that much, and the distance costs the product of the lengths
 		return ""
 	}
+	word = strings.ReplaceAll(strings.ToLower(word), "-", "_")
 	best, least := "", 3
 	for _, c := range candidates {
-		if d := distance(strings.ToLower(word), c); d < least && d < len(c)-1 {
+		if d := distance(word, strings.ReplaceAll(c, "-", "_")); d < least && d < len(c)-1 {
 			best, least = c, d
 		}
 	}

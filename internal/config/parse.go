@@ -18,7 +18,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	d := &decoder{file: name}
 	c := Default()
 	c.Path = name
-	if root := d.parse(data); root != nil && len(d.errs) == 0 {
+	if root := d.parse(data); root != nil {
 		d.config(value{d: d, node: root}, c)
 	}
 	if len(d.errs) > 0 {
@@ -32,7 +32,7 @@ func Parse(name string, data []byte) (*Config, error) {
 func (d *decoder) parse(data []byte) *yaml.Node {
 	if i := badByte(data); i >= 0 {
 		line, column := position(data, i)
-		d.errs = append(d.errs, Error{d.file, line, column, "", "holds a byte that is no UTF-8 text; save the file as UTF-8 without NUL bytes"})
+		d.errs = append(d.errs, Error{d.file, line, column, "", "holds a NUL byte or one that is no UTF-8; save the file as UTF-8 text"})
 		return nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -88,6 +88,7 @@ func (d *decoder) syntax(data []byte, err error) {
 			if strings.HasPrefix(message, parserSays) {
 				line++ // the library counts from 0 here
 			}
+			line = min(line, 1+bytes.Count(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))) // not behind the end
 		}
 	}
 	if strings.HasPrefix(message, "unknown anchor") { // its name may be the start of a password

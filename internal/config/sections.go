@@ -130,8 +130,12 @@ func (d *decoder) allow(v value, to *[]Source) {
 	taken := map[Source]string{}
 	v.items(func(_ int, item value) {
 		var s Source
+		var from value
 		seen := item.mapping(
-			field{"source", func(v value) { scalar(v, &s.Source, source) }},
+			field{"source", func(v value) {
+				scalar(v, &s.Source, source)
+				from = v
+			}},
 			field{"interface", func(v value) { scalar(v, &s.Interface, sourceInterface) }},
 		)
 		item.require(seen, "source")
@@ -141,7 +145,7 @@ func (d *decoder) allow(v value, to *[]Source) {
 		case taken[s] != "":
 			item.fail("is the same as %s; keep one", taken[s])
 		case !seen["interface"] && wide(s.Source):
-			item.at("source").fail("%s opens the port to the internet; name smaller networks, or the interface that they come in by", s.Source)
+			from.fail("%s opens the port to the internet; name smaller networks, or the interface that they come in by", s.Source)
 		}
 		taken[s] = item.path
 		*to = append(*to, s)

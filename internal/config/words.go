@@ -21,8 +21,9 @@ func (x *nameIndex) refer(v value) Names {
 	}
 	taken := map[string]string{}
 	v.items(func(_ int, item value) {
-		name, ok := item.text()
-		if !ok {
+		var name string
+		scalar(item, &name, networkName)
+		if name == "" {
 			return
 		}
 		item.unique(taken, name)
@@ -55,7 +56,7 @@ func (v value) unique(taken map[string]string, name string) {
 	switch first, again := taken[name]; {
 	case name == "":
 	case again:
-		v.fail("%s is already %s", clip(name), first)
+		v.fail("%s repeats %s", clip(name), first)
 	default:
 		taken[name] = v.path
 	}
