@@ -88,7 +88,7 @@ func credentialName(s string) (string, error) {
 	case strings.Contains(s, "/"):
 		return "", errors.New("must be the name of a credential without a slash; a path belongs into file")
 	case !credentialLike.MatchString(s), s == ".", s == "..":
-		return "", errors.New("must be the name of a credential: letters, digits, and any of . _ - @ :")
+		return "", errors.New("must be the name of a credential: letters, digits, and any of : . _ - @")
 	}
 	return s, nil
 }

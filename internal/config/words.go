@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,12 +39,16 @@ func (x *nameIndex) resolve() {
 	for name := range x.networks {
 		known = append(known, name)
 	}
+	slices.Sort(known)
+	if len(known) > 100 { // comparing each with each would take longer than the hint is worth
+		known = nil
+	}
 	for _, r := range x.refs {
 		name := r.node.Value
 		if _, ok := x.networks[name]; ok {
 			continue
 		}
-		if meant := nearest(name, known); meant != "" && len(known) < 100 {
+		if meant := nearest(name, known); meant != "" {
 			r.fail("no network is named %s; did you mean %s?", clip(name), meant)
 			continue
 		}
