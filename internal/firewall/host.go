@@ -38,11 +38,11 @@ func open(ctx context.Context, backend string, dirs []string) (*Host, error) {
 	if backend == Off {
 		return h, nil
 	}
-	if err := permitted(); err != nil {
-		return nil, err
-	}
 	base, err := h.detect(ctx, backend)
 	if err != nil {
+		return nil, err
+	}
+	if err := permitted(); err != nil {
 		return nil, err
 	}
 	for _, f := range []family{ipv4, ipv6} {
@@ -51,9 +51,9 @@ func open(ctx context.Context, backend string, dirs []string) (*Host, error) {
 			name = strings.Replace(base, "iptables", "ip6tables", 1)
 		}
 		t := tools{lookPath(dirs, name), lookPath(dirs, name+"-save"), lookPath(dirs, name+"-restore"), ""}
-		for path, what := range map[string]string{t.iptables: name, t.save: name + "-save", t.restore: name + "-restore"} {
-			if path == "" {
-				return nil, missing(what, dirs)
+		for _, tool := range []struct{ path, name string }{{t.iptables, name}, {t.save, name + "-save"}, {t.restore, name + "-restore"}} {
+			if tool.path == "" {
+				return nil, missing(tool.name, dirs)
 			}
 		}
 		if h.backend == NFT {

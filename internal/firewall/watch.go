@@ -2,6 +2,8 @@ package firewall
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,9 +12,10 @@ import (
 )
 
 const (
-	watchBuffer = 1 << 20 // bytes; a foreign reload of thousands of rules is one burst of events
-	watchRetry  = time.Second
-	resync      = "resync"
+	watchBuffer  = 1 << 20 // bytes; a foreign reload of thousands of rules is one burst of events
+	watchRetry   = time.Second
+	watchReasons = 4 // that are told at a time; they are for people to read
+	resync       = "resync"
 )
 
 // source is one netlink socket to listen on, with the reading of its events. An event that concerns nobody reads as "".
@@ -23,7 +26,7 @@ type source struct {
 }
 
 // Watch sends a short reason whenever rules, addresses or links may have changed, until ctx ends. It never waits for ch:
-// while the receiver is busy, events melt into one reason. Where events were lost the reason is "resync". The legacy
+// while the receiver is busy, events melt into one message. Where events were lost the reason is "resync". The legacy
 // back end tells nothing of its rules, so only addresses and links wake. Errors: ErrNotPermitted; ctx ending is none.
 func (h *Host) Watch(ctx context.Context, ch chan<- string) error {
 	if h.backend == Off {
@@ -55,23 +58,26 @@ func (h *Host) Watch(ctx context.Context, ch chan<- string) error {
 	return nil
 }
 
-// coalesce hands on one reason at a time. A resync outweighs what it followed.
+// coalesce hands on what happened since the receiver last took something. A resync outweighs the rest.
 func coalesce(ctx context.Context, in <-chan string, out chan<- string) {
-	pending := ""
+	var pending []string
 	for {
 		var to chan<- string
-		if pending != "" {
+		if len(pending) > 0 {
 			to = out
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case reason := <-in:
-			if pending == "" || reason == resync {
-				pending = reason
+			switch {
+			case reason == resync:
+				pending = []string{resync}
+			case len(pending) < watchReasons && !slices.Contains(pending, reason) && !slices.Contains(pending, resync):
+				pending = append(pending, reason)
 			}
-		case to <- pending:
-			pending = ""
+		case to <- strings.Join(pending, "; "):
+			pending = nil
 		}
 	}
 }
