@@ -4,6 +4,7 @@ package lab_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +32,6 @@ systemctl restart postgresql@$(basename $(dirname $PWD))-main
 `
 
 func TestHypervisor(t *testing.T) {
-	before := traces(t)
 	h := lab.BootT(t, lab.Options{Progress: func(s string) { t.Log(s) }, Prepare: func(ctx context.Context, r *lab.Root) error {
 		if err := r.WriteFile(ctx, "/etc/systemd/system/hello.service", []byte(unit), 0o644); err != nil {
 			return err
@@ -40,6 +40,9 @@ func TestHypervisor(t *testing.T) {
 		return err
 	}})
 	t.Logf("booted in %s", h.BootTime)
+	if n := strings.Count(traces(t, os.Getpid()), "\n"); n < 10 {
+		t.Errorf("traces finds only %d of what is there", n)
+	}
 
 	t.Run("inside", func(t *testing.T) { inside(t, h) })
 	t.Run("network", func(t *testing.T) { network(t, h) })
@@ -58,8 +61,8 @@ func TestHypervisor(t *testing.T) {
 	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if after := traces(t); after != before {
-		t.Errorf("left behind:\n%s\nbefore:\n%s", after, before)
+	if left := traces(t, os.Getpid()); left != "" {
+		t.Errorf("left behind:\n%s", left)
 	}
 }
 
@@ -156,11 +159,14 @@ func clients(t *testing.T, h *lab.Hypervisor) {
 	}
 }
 
-// traces is everything on the machine that bears lab's mark.
-func traces(t *testing.T) string {
+// traces is everything on the machine that bears the mark of this owner, one a line.
+func traces(t *testing.T, pid int) string {
 	t.Helper()
+	mark, dir := fmt.Sprintf("sdlab-%d-", pid), fmt.Sprintf("/run/sessiondbd-lab/%d", pid)
 	var lines []string
-	for _, pattern := range []string{"/run/netns/sdlab-*", "/run/sessiondbd-lab/*", "/sys/fs/cgroup/sdlab-*", "/sys/fs/cgroup/*/sdlab-*"} {
+	for _, pattern := range []string{
+		"/run/netns/" + mark + "*", dir, dir + ".lock", dir + "/*", "/sys/fs/cgroup/" + mark + "*", "/sys/fs/cgroup/*/" + mark + "*",
+	} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -172,13 +178,13 @@ func traces(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, "sdlab-") || strings.Contains(line, "sessiondbd-lab") {
+		if strings.Contains(line, mark) || strings.Contains(line, dir+" ") {
 			lines = append(lines, line)
 		}
 	}
 	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, c := range commands {
-		if line, err := os.ReadFile(c); err == nil && strings.Contains(string(line), "sdlab-") {
+		if line, err := os.ReadFile(c); err == nil && strings.Contains(string(line), mark) {
 			lines = append(lines, string(line))
 		}
 	}
