@@ -1,0 +1,101 @@
+package role
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/postgres"
+)
+
+var md5Hash = regexp.MustCompile(`^md5[0-9a-f]{32}$`)
+
+// CheckPassword says why a password would not work, or nil. The error never holds any of it.
+func CheckPassword(password string) error {
+	if password == "" {
+		return errors.New("is empty: PostgreSQL would take that for no password")
+	}
+	for i := range len(password) {
+		switch c := password[i]; {
+		case c == '\n' || c == '\r':
+			return fmt.Errorf("byte %d of %d is a line end; write it with `printf %%s`, which adds none", i+1, len(password))
+		case c < ' ' || c > '~':
+			return fmt.Errorf("byte %d of %d is not printable ASCII: clients and server normalise such characters differently, and the login would fail", i+1, len(password))
+		}
+	}
+	if md5Hash.MatchString(password) || strings.HasPrefix(password, scramPrefix) {
+		return errors.New("looks like a hash or verifier, which PostgreSQL would store as it stands: the password itself is needed")
+	}
+	return nil
+}
+
+// password compares what is stored with what is declared.
+func (d *differ) password(r *plan.Resource, s Spec) {
+	p, stored := s.Password, d.have.verifier(s.Name)
+	if !p.Managed {
+		return
+	}
+	has := func(password Secret) bool {
+		return password != "" && stored != "" && d.want.Cache.matches(stored, string(password))
+	}
+	switch {
+	case p.Enforced != "" && !has(p.Enforced):
+		d.setPassword(r, s.Name, p.Enforced, plan.Change{Have: differs(stored, p.Source), Want: "as in " + p.Source,
+			Summary: "whoever holds the new one gets in, open sessions stay; only its SCRAM-SHA-256 verifier travels"})
+	case p.Enforced == "" && stored == "" && p.Initial != "":
+		d.setPassword(r, s.Name, p.Initial, plan.Change{Have: "none", Want: "the initial one of the config",
+			Summary: "without a password no VM can log in; only its SCRAM-SHA-256 verifier travels"})
+	case p.Enforced == "" && stored == "":
+		r.Warn("it has no password: nobody can log in as "+s.Name+" over the network", newPassword(s))
+		return
+	}
+	if p.Initial != "" && (p.Enforced == p.Initial || p.Enforced == "" && (stored == "" || has(p.Initial))) {
+		r.Warn("the documented initial password is in use: whoever read the documentation can log in from a VM", newPassword(s))
+	}
+}
+
+// differs describes what is stored without showing it.
+func differs(stored, source string) string {
+	if stored == "" {
+		return "none"
+	}
+	if _, ok := parseScram(stored); !ok {
+		return "no SCRAM-SHA-256 verifier"
+	}
+	return "differs from " + source
+}
+
+// setPassword adds the change to a password that PostgreSQL and its clients agree on.
+func (d *differ) setPassword(r *plan.Resource, role string, password Secret, c plan.Change) {
+	err := CheckPassword(string(password))
+	var v scram
+	if err == nil {
+		v, err = derive(string(password), d.want.salt(), iterations)
+	}
+	if err != nil {
+		r.Refuse("its password, "+c.Want+", "+err.Error(), "write another one there, then: sudo systemctl restart sessiondbd")
+		return
+	}
+	s := access("ALTER ROLE " + postgres.QuoteIdent(role) + " PASSWORD " + postgres.QuoteLiteral(v.text()))
+	s.Secret, s.Label = true, "set the password of "+role
+	r.Add(plan.Update, "password", c.Have, c.Want, c.Summary, s)
+}
+
+// newPassword is how to give a role another password, by where it is looked for.
+func newPassword(s Spec) string {
+	const from = "printf %s 'NEW PASSWORD' | sudo install -m 0400 "
+	if path, ok := strings.CutPrefix(s.Password.Source, "file "); ok {
+		return from + "-o postgres /dev/stdin " + path + " && sudo systemctl reload sessiondbd"
+	}
+	credential, ok := strings.CutPrefix(s.Password.Source, "credential ")
+	if !ok {
+		credential = s.Name + ".password"
+	}
+	remedy := from + "/dev/stdin /etc/credstore/" + credential + " && sudo systemctl restart sessiondbd"
+	if !ok {
+		remedy += "\nwith `credential: " + credential + "` below the role's `password:` in /etc/sessiondbd/config.yaml"
+	}
+	return remedy
+}
