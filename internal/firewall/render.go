@@ -3,7 +3,6 @@ package firewall
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -16,6 +15,7 @@ type rule struct {
 // ruling is the contents of our chain in one table, with its one-line description.
 type ruling struct {
 	rules []rule
+	known map[string]bool
 	gist  string
 }
 
@@ -29,7 +29,8 @@ func (r ruling) texts() []string {
 
 // add appends a rule unless an equal one stands already: two networks or sources may overlap.
 func (r *ruling) add(text, why string) {
-	if !slices.ContainsFunc(r.rules, func(l rule) bool { return l.text == text }) {
+	if !r.known[text] {
+		r.known[text] = true
 		r.rules = append(r.rules, rule{text, why})
 	}
 }
@@ -87,7 +88,7 @@ func (p peer) where() string {
 
 // guard is the chain in mangle. It returns those whom it knows, so that whatever comes after still judges them.
 func guard(in []peer) ruling {
-	var r ruling
+	r := ruling{known: map[string]bool{}}
 	names := []string{"lo"}
 	r.add("-i lo -j RETURN", "the host itself reaches its own PostgreSQL")
 	for _, p := range in {
@@ -101,7 +102,7 @@ func guard(in []peer) ruling {
 
 // allow is the chain in filter.
 func allow(in []peer, port uint16) ruling {
-	var r ruling
+	r := ruling{known: map[string]bool{}}
 	var names []string
 	limit := 0
 	dport := fmt.Sprintf("-p tcp -m tcp --dport %d ", port)
