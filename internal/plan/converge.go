@@ -91,3 +91,13 @@ func (p Plan) executable() bool {
 	}
 	return false
 }
+
+// Add appends another part's outcome; both in sync is in sync.
+func (o *Outcome) Add(other Outcome) {
+	o.InSync = o.InSync && other.InSync
+	o.Changes = append(o.Changes, other.Changes...)
+	o.Refusals = append(o.Refusals, other.Refusals...)
+	o.Blocked = append(o.Blocked, other.Blocked...)
+	o.Warnings = append(o.Warnings, other.Warnings...)
+	o.Failures = append(o.Failures, other.Failures...)
+}

@@ -36,6 +36,9 @@ func (e *Error) Error() string { return e.msg }
 // Unwrap lets errors.Is see a cancelled context and the like.
 func (e *Error) Unwrap() error { return e.cause }
 
+// NewError is an error of a class, for what rooms find in an answer. The message must hold no secret.
+func NewError(c Class, msg string) *Error { return &Error{Class: c, msg: msg} }
+
 // ClassOf is the class of err, Other for one that is not ours.
 func ClassOf(err error) Class {
 	var e *Error

@@ -86,6 +86,9 @@ func (w *Writer) Execute(ctx context.Context, s SQL) error {
 	return nil
 }
 
+// Ask looks something up in the maintenance database, over the connection that holds the lock.
+func (w *Writer) Ask(ctx context.Context, queries []Query) error { return w.lock.Ask(ctx, queries) }
+
 func (w *Writer) conn(ctx context.Context, where Where) (*Conn, error) {
 	if where == Maintenance {
 		return w.lock, nil

@@ -26,8 +26,12 @@ func DiffDatabase(g Goal, have Observation) plan.Resource {
 		return r // nothing was observed; the plan says so
 	}
 	now := Identity{Cluster: have.Cluster[0].SystemIdentifier, Database: g.Database}
+	old := have.Remembered
+	if old != nil && old.Database != g.Database {
+		old = nil // the config names another database now: that is its author's decision
+	}
 	if len(have.Databases) == 0 {
-		if old := have.Remembered; old != nil && old.Database == g.Database && !g.AcceptNew {
+		if old != nil && !g.AcceptNew {
 			r.Refuse(vanished(g, *old, now), settle)
 			return r
 		}
@@ -41,7 +45,7 @@ func DiffDatabase(g Goal, have Observation) plan.Resource {
 	}
 	db := have.Databases[0]
 	now.OID = db.OID
-	if old := have.Remembered; old == nil {
+	if old == nil {
 		r.Add(plan.Create, "identity", "", now.String(), whyIdentity, Remember{g.Database})
 	} else if !old.same(now) {
 		if !g.AcceptNew {

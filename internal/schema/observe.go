@@ -65,13 +65,7 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 		functions = append(functions, strings.TrimSuffix(f.Name, "()"))
 	}
 	c := &o.Catalogue
-	return []postgres.Query{
-		{Name: "the cluster", Into: &o.Cluster, SQL: `SELECT
-			CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-			     THEN (SELECT s.system_identifier::text FROM pg_control_system() s) ELSE '' END AS system_identifier,
-			pg_is_in_recovery() AS in_recovery, current_setting('is_superuser') = 'on' AS superuser, current_user AS user`},
-		{Name: "the database", Into: &o.Databases, Args: []string{database}, SQL: `SELECT oid::text AS oid,
-			pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding FROM pg_database WHERE datname = $1`},
+	return append(IdentityQueries(database, o), []postgres.Query{
 		{Name: "the history", Into: &o.History, Session: true, SQL: `SELECT c.oid IS NOT NULL AS table,
 			coalesce(pg_get_userbyid(n.nspowner), '') AS owner
 			FROM (VALUES (1)) one LEFT JOIN pg_namespace n ON n.nspname = 'sessiondbd'
@@ -107,6 +101,18 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 		{Name: "the rows without a timestamp", Into: &o.Nulls, Session: true, When: o.lacksNotNull, SQL: `SELECT
 			count(*) FILTER (WHERE created_at IS NULL) AS created_at, count(*) FILTER (WHERE updated_at IS NULL) AS updated_at
 			FROM ONLY public.session WHERE created_at IS NULL OR updated_at IS NULL`},
+	}...)
+}
+
+// IdentityQueries asks only which cluster and which database this is.
+func IdentityQueries(database string, o *Observation) []postgres.Query {
+	return []postgres.Query{
+		{Name: "the cluster", Into: &o.Cluster, SQL: `SELECT
+			CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
+			     THEN (SELECT s.system_identifier::text FROM pg_control_system() s) ELSE '' END AS system_identifier,
+			pg_is_in_recovery() AS in_recovery, current_setting('is_superuser') = 'on' AS superuser, current_user AS user`},
+		{Name: "the database", Into: &o.Databases, Args: []string{database}, SQL: `SELECT oid::text AS oid,
+			pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding FROM pg_database WHERE datname = $1`},
 	}
 }
 
@@ -120,4 +126,12 @@ func (o *Observation) lacksNotNull() bool {
 	c := find(o.Catalogue.Columns, "created_at", Column.id)
 	u := find(o.Catalogue.Columns, "updated_at", Column.id)
 	return c != nil && u != nil && !(c.NotNull && u.NotNull)
+}
+
+// Version is the number of the newest migration in the history; 0 while there is no table to speak of.
+func (o Observation) Version() int {
+	if len(o.Applied) == 0 || !o.Catalogue.Has("table session") {
+		return 0
+	}
+	return o.Applied[len(o.Applied)-1].Number
 }
