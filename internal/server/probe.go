@@ -1,0 +1,135 @@
+package server
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// includeName is our file in the directory that postgresql.conf includes.
+const includeName = "sessiondbd.conf"
+
+// Local is what this process sees of the server's files.
+type Local struct {
+	// Here says that the server's configuration is the one of this host.
+	Here        bool
+	Config, HBA File
+	// Include is our own file. Its Path is empty where postgresql.conf includes no directory.
+	Include File
+}
+
+// File is a file of the server as this process sees it.
+type File struct {
+	Path     string // as the server names it
+	Real     string // with links resolved: what is written
+	Exists   bool
+	Writable bool
+	// Why is the reason when it is not writable.
+	Why     string
+	Content string
+	Changed time.Time // of content or attributes (ctime), since a renamed file keeps its older mtime
+}
+
+// Probe looks at the server's files from here. It does I/O but writes nothing; the observer calls it after the queries.
+func (o *Observation) Probe() {
+	f := o.facts()
+	o.Local = Local{Config: look(f.ConfigFile), HBA: look(f.HBAFile)}
+	o.Local.HBA.sameAs(f.HBA)
+	o.Local.Here = o.Local.Config.sameAs(f.Config)
+	dir := includeDir(f.ConfigFile, text(f.Config))
+	if dir == "" {
+		o.Local.Include.Why = f.ConfigFile + " includes no directory (include_dir)"
+		return
+	}
+	o.Local.Include = look(filepath.Join(dir, includeName))
+	if !o.Local.Here { // postgresql.conf itself need not be writable
+		o.Local.Include.Writable, o.Local.Include.Why = false, o.Local.Config.Why
+	}
+}
+
+const notWritable = "not writable for this user"
+
+// sameAs says whether the server reads this very file, and takes writability from one that it does not: a server on another
+// host may use the same path.
+func (f *File) sameAs(encoded string) bool {
+	switch {
+	case !f.Exists:
+		f.Writable, f.Why = false, "not to be seen from here"
+	case f.Content != text(encoded) || len(f.Content) >= maxFile:
+		f.Writable, f.Why = false, "not the file that the server reads"
+	default:
+		return true
+	}
+	return false
+}
+
+func look(path string) File {
+	f := File{Path: path, Real: path, Why: notWritable}
+	if path == "" {
+		return f
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		f.Real = real
+	}
+	info, err := os.Stat(f.Real)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			f.Why = err.Error()
+		} else if access(filepath.Dir(f.Real)) {
+			f.Writable, f.Why = true, ""
+		}
+		return f
+	}
+	f.Exists = true
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		f.Changed = time.Unix(st.Ctim.Unix())
+	}
+	content, err := os.ReadFile(f.Real)
+	if err != nil {
+		f.Why = err.Error()
+		return f
+	}
+	f.Content = string(content)
+	switch {
+	case strings.HasPrefix(f.Real, nixStore):
+		f.Why = "in the Nix store"
+	case access(f.Real) && access(filepath.Dir(f.Real)): // the folder for the rename; the file because its mode is a wish
+		f.Writable, f.Why = true, ""
+	}
+	return f
+}
+
+const nixStore = "/nix/store/"
+
+// access asks the kernel, which also knows of read-only mounts.
+func access(path string) bool { return syscall.Access(path, 2) == nil } // W_OK, access(2)
+
+var includeLine = regexp.MustCompile(`(?im)^[ \t]*include_dir(?:[ \t]*=[ \t]*|[ \t]+)(?:'([^'\n]+)'|([^'#\s]+))`)
+
+// includeDir is the last directory that the text of postgresql.conf includes, or empty.
+func includeDir(path, content string) string {
+	dir, _ := lastInclude(content)
+	if dir == "" || filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(filepath.Dir(path), dir)
+}
+
+// lastInclude also gives the line, counted from 1.
+func lastInclude(content string) (dir string, line int) {
+	all := includeLine.FindAllStringSubmatchIndex(content, -1)
+	if len(all) == 0 {
+		return "", 0
+	}
+	m := all[len(all)-1]
+	i, j := m[2], m[3]
+	if i < 0 {
+		i, j = m[4], m[5]
+	}
+	return content[i:j], 1 + strings.Count(content[:i], "\n")
+}

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// owned is a setting that is ours.
+type owned struct {
+	name   string
+	reason string // why we set it: a comment in the file, the summary in the plan
+	// restart: takes effect only when PostgreSQL starts.
+	restart bool
+	value   func(Want) string
+	// fits says whether a value, as a file or pg_settings has it, is as good as ours.
+	fits func(w Want, value string) bool
+	// serves says whether the VMs can be served with a value that does not fit.
+	serves func(w Want, value string) bool
+}
+
+// settings are all that we own, in the order of our file.
+var settings = []owned{
+	{
+		name:    "listen_addresses",
+		reason:  "the VMs connect to the gateway addresses of their networks",
+		restart: true, value: listenValue, fits: listenFits, serves: listenServes,
+	},
+	{
+		name:   "authentication_timeout",
+		reason: "half-open handshakes take up connections that VMs need",
+		value:  func(Want) string { return "5s" },
+		fits: func(_ Want, v string) bool {
+			s, ok := seconds(v)
+			return ok && s <= 5
+		},
+		serves: func(Want, string) bool { return true },
+	},
+}
+
+func ownedNames() []string {
+	var names []string
+	for _, s := range settings {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// listenValue puts localhost first: PostgreSQL starts as long as one address can be bound, and gateways may come later.
+func listenValue(w Want) string {
+	if w.Listen != ListenGateways {
+		return "*"
+	}
+	list := []string{"localhost"}
+	for _, g := range w.Gateways {
+		list = append(list, g.String())
+	}
+	return strings.Join(list, ", ")
+}
+
+func listenFits(w Want, value string) bool {
+	have := addresses(value)
+	if w.Listen != ListenGateways {
+		return slices.Contains(have, "*")
+	}
+	want := addresses(listenValue(w))
+	slices.Sort(have)
+	slices.Sort(want)
+	return slices.Equal(slices.Compact(have), slices.Compact(want))
+}
+
+func listenServes(w Want, value string) bool {
+	have := addresses(value)
+	if slices.Contains(have, "*") {
+		return true
+	}
+	for _, g := range w.Gateways {
+		every := "0.0.0.0"
+		if g.Is6() {
+			every = "::"
+		}
+		if !slices.Contains(have, g.String()) && !slices.Contains(have, every) {
+			return false
+		}
+	}
+	return len(w.Gateways) > 0
+}
+
+// addresses splits listen_addresses, each address in its one spelling.
+func addresses(value string) []string {
+	var list []string
+	for a := range strings.SplitSeq(value, ",") {
+		a = strings.ToLower(strings.Trim(strings.TrimSpace(a), `"`))
+		if ip, err := netip.ParseAddr(a); err == nil {
+			a = ip.String()
+		}
+		if a != "" {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// units are those of time settings (PostgreSQL manual, 20.1.1), in seconds.
+var units = map[string]float64{"us": 1e-6, "ms": 1e-3, "s": 1, "": 1, "min": 60, "h": 3600, "d": 86400}
+
+// seconds reads a time setting whose base unit is seconds.
+func seconds(value string) (float64, bool) {
+	value = strings.TrimSpace(value)
+	i := strings.IndexFunc(value, func(r rune) bool { return r >= 'a' && r <= 'z' })
+	if i < 0 {
+		i = len(value)
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(value[:i]), 64)
+	unit, known := units[value[i:]]
+	return n * unit, err == nil && known
+}

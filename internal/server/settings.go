@@ -1,0 +1,135 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sessiondbd/internal/plan"
+)
+
+// SettingsResource is the name of the resource that Settings and Restart speak of.
+const SettingsResource = "server/settings"
+
+// reserve is what must be free beside the VMs' connections: our standing one, the lock, an administrator, a backup.
+const reserve = 4
+
+// Settings is the diff of the settings that we own, early in a pass. The restart that one may need comes last: see Restart.
+func Settings(w Want, o Observation) []plan.Resource {
+	r := plan.Resource{Name: SettingsResource}
+	verdicts := judge(w, o)
+	changes := toWrite(verdicts)
+	blocked := o.obstacles(&r, changes)
+	for _, v := range verdicts {
+		v.explain(&r, w, o)
+	}
+	if len(changes) > 0 && !blocked {
+		step := WriteFile{
+			Path: o.Local.Include.Real, Exists: o.Local.Include.Exists, Old: o.Local.Include.Content,
+			Content: render(keep(w, o, changes)), Check: CheckSettings,
+		}
+		for _, v := range changes {
+			act := plan.Update
+			if v.current.File != o.Local.Include.Path {
+				act = plan.Create
+			}
+			r.Add(act, v.name, v.current.Value, v.value(w), v.reason, step)
+		}
+	}
+	o.checkPort(&r, w)
+	o.checkConnections(&r, w)
+	return []plan.Resource{r}
+}
+
+func toWrite(verdicts []verdict) []verdict {
+	return slices.DeleteFunc(slices.Clone(verdicts), func(v verdict) bool { return v.action != write })
+}
+
+// obstacles refuses what keeps us from writing, and says whether there was any.
+func (o Observation) obstacles(r *plan.Resource, changes []verdict) bool {
+	n := len(r.Refusals)
+	for _, f := range o.broken() {
+		ours := f.File == o.Local.Include.Path
+		if ours && slices.ContainsFunc(changes, func(v verdict) bool { return v.name == f.Name }) {
+			continue // about to be rewritten
+		}
+		r.Refuse(fmt.Sprintf("%s:%d: %s%s: PostgreSQL ignores changes of its settings while the line is there, and may not start again", f.File, f.Line, named(f.Name), f.Error),
+			fmt.Sprintf("mend or remove line %d of %s, then reload: %s", f.Line, f.File, reloadCommand))
+	}
+	if len(changes) == 0 {
+		return len(r.Refusals) > n
+	}
+	for _, f := range o.foreign() {
+		r.Refuse(fmt.Sprintf("%s:%d: %s is not a setting of sessiondbd, which would lose it when it rewrites its file", f.File, f.Line, f.Name),
+			fmt.Sprintf("move the line into a file of your own beside it, or into %s", o.facts().ConfigFile))
+	}
+	return len(r.Refusals) > n
+}
+
+func named(name string) string {
+	if name == "" {
+		return ""
+	}
+	return name + ": "
+}
+
+// reloadCommand makes PostgreSQL read its files again.
+const reloadCommand = "sudo -u postgres psql -c 'SELECT pg_reload_conf()'"
+
+// explain says of a setting what is not a change of our file.
+func (v verdict) explain(r *plan.Resource, w Want, o Observation) {
+	want := v.value(w)
+	switch v.action {
+	case reload:
+		const why = "the files have it; PostgreSQL has not loaded them"
+		if w.Manage == ManageVerify {
+			r.Warn(fmt.Sprintf("%s is %s, not %s: %s", v.name, v.running.Value, v.current.Value, why), reloadCommand)
+			return
+		}
+		r.Add(plan.Run, v.name, v.running.Value, v.current.Value, why, Reload{})
+	case report:
+		summary := fmt.Sprintf("%s is %q (%s), not %q: %s", v.name, v.current.Value, v.where(), want, v.reason)
+		say := r.Refuse
+		if v.serves(w, v.current.Value) && v.serves(w, v.running.Value) {
+			say = r.Warn
+		}
+		say(summary, o.settingRemedy(v, want))
+	case overridden:
+		r.Refuse(fmt.Sprintf("%s is set to %q by %s, which beats the %q of sessiondbd: %s", v.name, v.current.Value, v.where(), want, v.reason), v.resetRemedy())
+	}
+}
+
+// resetRemedy is the command that takes the other setting away.
+func (v verdict) resetRemedy() string {
+	switch {
+	case strings.HasSuffix(v.current.File, "/postgresql.auto.conf"):
+		return fmt.Sprintf("sudo -u postgres psql -c 'ALTER SYSTEM RESET %s' -c 'SELECT pg_reload_conf()'", v.name)
+	case v.current.Line == 0:
+		return "take " + v.name + " out of the options that PostgreSQL is started with"
+	}
+	return fmt.Sprintf("remove line %d of %s, or choose what it says in the server section of sessiondbd's config; then %s", v.current.Line, v.current.File, reloadCommand)
+}
+
+func (o Observation) checkPort(r *plan.Resource, w Want) {
+	port := o.setting("port").Value
+	if port == "" || w.Port == 0 || port == strconv.Itoa(w.Port) {
+		return
+	}
+	r.Refuse(fmt.Sprintf("PostgreSQL listens on port %s, the firewall opens port %d: no VM reaches it", port, w.Port),
+		fmt.Sprintf("set firewall.port: %s in sessiondbd's config, or port = %d in %s", port, w.Port, o.facts().ConfigFile))
+}
+
+func (o Observation) checkConnections(r *plan.Resource, w Want) {
+	number := func(name string) int {
+		n, _ := strconv.Atoi(o.setting(name).Value)
+		return n
+	}
+	have := number("max_connections")
+	need := w.MaxBackends + number("superuser_reserved_connections") + number("reserved_connections") + reserve
+	if have == 0 || have >= need {
+		return
+	}
+	r.Warn(fmt.Sprintf("max_connections is %d; the VMs may open %d, and %d more are for administrators: VMs may be turned away", have, w.MaxBackends, need-w.MaxBackends),
+		fmt.Sprintf("set max_connections = %d, or lower firewall.max_connections_per_vm", need))
+}
