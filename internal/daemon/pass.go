@@ -1,0 +1,150 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"sessiondbd/internal/plan"
+)
+
+// startExtension is asked for while a start makes progress or waits for PostgreSQL. It has to outlast the longest gap
+// between two signs of progress.
+const startExtension = time.Minute
+
+// result is what the goroutine of a pass hands back: its outcome and the last plan that it saw.
+type result struct {
+	outcome plan.Outcome
+	last    plan.Plan
+	wrote   bool // it converged; false: it only looked, and the changes of its outcome are drift
+}
+
+// pass looks once and tells everybody what it found. It returns when the pass has ended, or ctx has and the pass did
+// not follow within the grace period.
+func (l *loop) pass(ctx context.Context, reason string) {
+	began := time.Now()
+	l.log.Debug("pass", "reason", reason)
+	steps := make(chan plan.Change, 64)
+	res := make(chan result, 1)
+	host := &recorder{Host: l.part.Host}
+	repair := l.part.Repair || !l.converged
+	go func() {
+		out := l.look(ctx, host, repair, func(c plan.Change) {
+			select {
+			case steps <- c:
+			case <-ctx.Done(): // the loop may be gone; it logs what is still in the channel if it is not
+				select {
+				case steps <- c:
+				default:
+				}
+			}
+		})
+		res <- result{out, host.last, repair}
+	}()
+	r, ended := l.attend(ctx, steps, res, reason)
+	if !ended {
+		l.log.Warn("the pass did not end in time and is given up", "grace", l.opts.Grace)
+		return
+	}
+	l.conclude(ctx, r, reason, began)
+}
+
+// attend serves signals while a pass runs, and returns its result.
+func (l *loop) attend(ctx context.Context, steps <-chan plan.Change, res <-chan result, reason string) (r result, ended bool) {
+	var grace <-chan time.Time
+	done := ctx.Done()
+	for {
+		select {
+		case c := <-steps:
+			l.changed(c, reason)
+		case <-l.part.Progress:
+			l.alive()
+		case w, ok := <-l.part.Wake:
+			l.heed(w, ok)
+		case r := <-res:
+			for len(steps) > 0 {
+				l.changed(<-steps, reason)
+			}
+			return r, true
+		case <-done:
+			done = nil
+			l.stop()
+			grace = time.After(l.opts.Grace)
+		case <-grace:
+			return result{}, false
+		}
+	}
+}
+
+// changed tells of a change once, when it has happened.
+func (l *loop) changed(c plan.Change, reason string) {
+	l.state.Changes++
+	l.log.Info("changed", "resource", c.Resource, "action", string(c.Action), "field", c.Field,
+		"have", c.Have, "want", c.Want, "summary", c.Summary, "reason", reason)
+	l.alive()
+}
+
+// alive says that the pass gets on.
+func (l *loop) alive() {
+	l.notify.watchdog()
+	if !l.state.Ready {
+		l.notify.extend(startExtension)
+	}
+}
+
+// conclude draws the consequences of a pass.
+func (l *loop) conclude(ctx context.Context, r result, reason string, began time.Time) {
+	l.notify.watchdog()
+	if ctx.Err() != nil { // cut short: what it could not see any more is no news
+		return
+	}
+	v := judge(l.part, r, l.reload)
+	l.count(v)
+	if v.kind != Waiting {
+		l.notices.tell(l.log, noticesOf(r))
+	}
+	if v.ready && !v.failed {
+		l.converged = true
+	}
+	l.state.record(v, r, passOf(reason, began))
+	if v.ready && !l.state.Ready {
+		l.state.Ready = true
+		l.log.Info("ready", "status", v.status)
+		l.notify.ready(v.status)
+	}
+	l.notify.status(v.status)
+	l.endReload()
+	l.file.write(l.state)
+}
+
+// count keeps the backoffs, and tells of waiting when it begins, has a new reason, or ends.
+func (l *loop) count(v verdict) {
+	if v.kind == Waiting {
+		l.retries = 0
+		if l.waits.add(v.wait, time.Now()) {
+			l.log.Warn("waiting", "reason", v.wait)
+		}
+		if !l.state.Ready {
+			l.notify.extend(startExtension)
+		}
+		return
+	}
+	if since, was := l.waits.end(time.Now()); was {
+		l.log.Info("waited", "seconds", since.Seconds())
+	}
+	if v.failed {
+		l.retries++
+	} else {
+		l.retries = 0
+	}
+}
+
+// recorder remembers the last plan that a pass saw: it names every resource, the outcome only those with news.
+type recorder struct {
+	plan.Host
+	last plan.Plan
+}
+
+func (r *recorder) Plan(ctx context.Context) plan.Plan {
+	r.last = r.Host.Plan(ctx)
+	return r.last
+}
