@@ -29,7 +29,6 @@ type world struct {
 	stuck    error // each step fails
 	hang     chan struct{}
 	deaf     bool // a hanging look does not heed its context
-	plans    int
 	begins   int
 	executed []string
 	looks    []time.Time
@@ -43,6 +42,16 @@ func (w *world) set(f func(w *world)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f(w)
+}
+
+func (w *world) looked() (n int) {
+	w.set(func(w *world) { n = len(w.looks) })
+	return n
+}
+
+func (w *world) began() (n int) {
+	w.set(func(w *world) { n = w.begins })
+	return n
 }
 
 func (w *world) Plan(ctx context.Context) plan.Plan {
@@ -60,7 +69,6 @@ func (w *world) Plan(ctx context.Context) plan.Plan {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.plans++
 	w.looks = append(w.looks, time.Now())
 	if w.away != nil {
 		return plan.Plan{Unobserved: []plan.Failure{{Resource: "database/sessiondb", Err: w.away}}}

@@ -43,8 +43,8 @@ func TestReadyOnlyAfterVerification(t *testing.T) {
 		b.pass(25 * time.Second)
 		b.heard()
 		b.logged()
-		if b.world.plans != 5 || b.world.begins != 1 { // first pass: before the lock, under it, after
-			t.Errorf("%d plans, %d begins after two quiet intervals", b.world.plans, b.world.begins)
+		if b.world.looked() != 5 || b.world.began() != 1 { // first pass: before the lock, under it, after
+			t.Errorf("%d plans, %d begins after two quiet intervals", b.world.looked(), b.world.began())
 		}
 	})
 }
@@ -80,19 +80,19 @@ func TestWaitingForPostgreSQL(t *testing.T) {
 		line := "STATUS waiting: database/sessiondb: " + errAway.Error()
 		b.heard("STATUS starting", "EXTEND 1m0s", line)
 		b.pass(10 * time.Millisecond)
-		if n := len(b.world.looks); n != 2 { // at 0, 5; then 15, 35, 75 ms …
+		if n := b.world.looked(); n != 2 { // at 0, 5; then 15, 35, 75 ms …
 			t.Errorf("%d looks in the first 10 ms", n)
 		}
 		b.pass(9 * time.Second)
 		b.heard()
-		if n := len(b.world.looks); n < 36 || n > 45 {
+		if n := b.world.looked(); n < 36 || n > 45 {
 			t.Errorf("%d looks in 9 s, which is not four a second", n)
 		}
 		b.logged(`level=WARN msg=waiting reason="database/sessiondb: ` + errAway.Error() + `"`)
 		b.pass(2 * time.Minute)
-		looks := len(b.world.looks)
+		looks := b.world.looked()
 		b.pass(10 * time.Second)
-		if n := len(b.world.looks) - looks; n < 9 || n > 11 {
+		if n := b.world.looked() - looks; n < 9 || n > 11 {
 			t.Errorf("%d looks in 10 s after minutes of waiting", n)
 		}
 		for _, h := range b.manager.take() {
@@ -130,7 +130,7 @@ func TestLostServerIsNoticedByItsEvent(t *testing.T) {
 			b.wake <- "connection lost"
 		}
 		b.pass(0)
-		if n := len(b.world.looks); n != 1 {
+		if n := b.world.looked(); n != 1 {
 			t.Errorf("%d looks", n)
 		}
 		b.world.set(func(w *world) { w.away = nil })
@@ -148,7 +148,7 @@ func TestWakesCoalesce(t *testing.T) {
 		}
 		b.wake <- "address added"
 		b.pass(time.Second)
-		if n := len(b.world.looks); n != 1 {
+		if n := b.world.looked(); n != 1 {
 			t.Errorf("%d looks after a burst", n)
 		}
 		if r := b.state().LastPass.Reason; r != "nftables changed, address added" {
@@ -158,12 +158,12 @@ func TestWakesCoalesce(t *testing.T) {
 		b.pass(3 * time.Millisecond)
 		b.wake <- "two"
 		b.pass(3 * time.Millisecond)
-		if n := len(b.world.looks); n != 3 {
+		if n := b.world.looked(); n != 3 {
 			t.Errorf("%d looks, two reasons 3 ms apart are two passes", n)
 		}
 		close(b.wake)
 		b.pass(20 * time.Second)
-		if n := len(b.world.looks); n != 5 {
+		if n := b.world.looked(); n != 5 {
 			t.Errorf("%d looks, without events the interval goes on", n)
 		}
 	})
@@ -179,8 +179,8 @@ func TestWakeDuringAPassMakesAnother(t *testing.T) {
 		b.world.set(func(w *world) { w.hang = nil })
 		close(hold)
 		b.pass(3 * time.Millisecond)
-		if r := b.state().LastPass.Reason; r != "second" || len(b.world.looks) != 2 {
-			t.Errorf("reason %q, %d looks", r, len(b.world.looks))
+		if r := b.state().LastPass.Reason; r != "second" || b.world.looked() != 2 {
+			t.Errorf("reason %q, %d looks", r, b.world.looked())
 		}
 	})
 }
@@ -204,8 +204,8 @@ func TestDriftIsRepairedOrReported(t *testing.T) {
 			}
 			b.heard("STATUS degraded: 1 drift: role/sessionuser login; schema 0004, 1/1 roles, 5/5 networks")
 			b.logged("level=WARN msg=drift resource=role/sessionuser summary=\"role/sessionuser: update login: \\\"10\\\" -> \\\"80\\\"\" remedy=\"`sessiondbd apply` mends it\"")
-			if len(b.world.executed) > 0 || b.world.begins != 1 {
-				t.Errorf("report mode executed %q, began %d times", b.world.executed, b.world.begins)
+			if len(b.world.executed) > 0 || b.world.began() != 1 {
+				t.Errorf("report mode executed %q, began %d times", b.world.executed, b.world.began())
 			}
 			if s := b.state(); s.State != Degraded || s.Items[1].State != "drift" || !s.Items[1].Verified.Before(s.Items[0].Verified) {
 				t.Errorf("state %s %+v", s.State, s.Items)
@@ -252,7 +252,7 @@ func TestRefusalsAndWarningsAreLoggedOnce(t *testing.T) {
 func TestFailedStepsBackOff(t *testing.T) {
 	onBench(t, func(b *bench) { b.world.drift, b.world.stuck = []string{"login"}, errors.New("disk full") }, func(b *bench) {
 		b.pass(2 * time.Minute)
-		if n := b.world.begins; n < 14 || n > 22 { // 0.25, 0.5, 1, 2, 4, 8, 10, 10 …
+		if n := b.world.began(); n < 14 || n > 22 { // 0.25, 0.5, 1, 2, 4, 8, 10, 10 …
 			t.Errorf("%d tries in two minutes", n)
 		}
 		b.logged(`level=ERROR msg=failed resource=role/sessionuser summary="disk full" remedy=""`)
@@ -343,9 +343,9 @@ func TestReload(t *testing.T) {
 		if len(next.executed) != 1 { // applied before the reload is over, in report mode too
 			t.Errorf("executed %q", next.executed)
 		}
-		looks := len(next.looks)
+		looks := next.looked()
 		b.pass(30 * time.Minute)
-		if len(next.looks) != looks {
+		if next.looked() != looks {
 			t.Errorf("the new interval is not in force")
 		}
 	})
