@@ -1,6 +1,9 @@
 package firewall
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Observation is what is: our chains, the INPUT chains that lead to them, and who holds which address.
 type Observation struct {
@@ -43,4 +46,23 @@ func (r *Ruleset) table(t table) *Table {
 		return &r.Mangle
 	}
 	return &r.Filter
+}
+
+// Admitted counts the networks that the guard lets through: those whose interface is known and has its rule.
+func Admitted(spec Spec, have Observation) int {
+	n := 0
+	for _, net := range spec.Networks {
+		f := ipv6
+		if net.Subnet.Addr().Is4() {
+			f = ipv4
+		}
+		rules := have.ruleset(f)
+		for _, rule := range rules.Mangle.Chain {
+			if strings.HasPrefix(rule, "-s "+net.Subnet.String()+" ") && strings.HasSuffix(rule, "-j RETURN") {
+				n++
+				break
+			}
+		}
+	}
+	return n
 }

@@ -43,44 +43,67 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
-// Text writes the report for a person: what changes, by resource and with its reason; then what needs a person. The verb
-// is "would change" or "changed".
+// Text writes the report for a person: what changes, by resource and with its reason; then what needs a person; last, how
+// much of what. The verb is "would change", "changed" or "removed".
 func (r Report) Text(w io.Writer, verb string) error {
 	var b strings.Builder
-	last := ""
-	for _, c := range r.Changes {
-		if c.Resource != last {
+	for i, c := range r.Changes {
+		if i == 0 || c.Resource != r.Changes[i-1].Resource {
 			fmt.Fprintf(&b, "%s\n", c.Resource)
-			last = c.Resource
 		}
-		fmt.Fprintf(&b, "  %s %-22s %s\n", sign(c.Action), c.Field, transition(c))
+		fmt.Fprintf(&b, "  %s %-*s  %s\n", sign(c.Action), r.width(i), c.Field, transition(c))
 		if c.Summary != "" {
 			fmt.Fprintf(&b, "      %s\n", c.Summary)
 		}
 	}
 	for _, f := range r.Refusals {
-		fmt.Fprintf(&b, "refused: %s\n      %s\n      → %s\n", f.Resource, f.Summary, indent(f.Remedy))
+		fmt.Fprintf(&b, "refused: %s\n      %s\n    → %s\n", f.Resource, f.Summary, indent(f.Remedy))
 	}
 	for _, f := range r.Blocked {
 		fmt.Fprintf(&b, "blocked: %s\n      by %s\n", f.Resource, indent(f.By))
 	}
 	for _, f := range r.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n      %s\n      → %s\n", f.Resource, f.Summary, indent(f.Remedy))
+		fmt.Fprintf(&b, "warning: %s\n      %s\n    → %s\n", f.Resource, f.Summary, indent(f.Remedy))
 	}
 	b.WriteString(r.tally(verb))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// tally is the last line: in sync, or how much of what.
+// width is that of the field column in the block of changes around the i-th.
+func (r Report) width(i int) int {
+	width := 18
+	for j := i; j >= 0 && r.Changes[j].Resource == r.Changes[i].Resource; j-- {
+		width = max(width, len(r.Changes[j].Field))
+	}
+	for j := i; j < len(r.Changes) && r.Changes[j].Resource == r.Changes[i].Resource; j++ {
+		width = max(width, len(r.Changes[j].Field))
+	}
+	return width
+}
+
+// tally is the last line.
 func (r Report) tally(verb string) string {
-	if r.InSync && len(r.Warnings) == 0 {
-		return "in sync: nothing to change\n"
+	var parts []string
+	switch {
+	case len(r.Changes) > 0:
+		parts = append(parts, verb+" "+count(len(r.Changes), "thing"))
+	case !r.InSync:
+		parts = append(parts, "nothing to change")
+	}
+	if len(r.Refusals) > 0 {
+		parts = append(parts, fmt.Sprintf("%d refused", len(r.Refusals)))
+	}
+	if len(r.Blocked) > 0 {
+		parts = append(parts, fmt.Sprintf("%d blocked", len(r.Blocked)))
 	}
 	if r.InSync {
-		return fmt.Sprintf("in sync: nothing to change, %s\n", count(len(r.Warnings), "warning"))
+		parts = append(parts, "in sync")
 	}
-	return fmt.Sprintf("%s %s, %d refused, %d blocked, %s\n", verb, count(len(r.Changes), "thing"), len(r.Refusals), len(r.Blocked), count(len(r.Warnings), "warning"))
+	if len(r.Warnings) > 0 {
+		parts = append(parts, count(len(r.Warnings), "warning"))
+	}
+	return strings.Join(parts, ", ") + "\n"
 }
 
 func count(n int, noun string) string {

@@ -159,3 +159,9 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 		{Name: "rights inside the database", Into: &into.Objects, Session: true, SQL: objectACLs},
 	}
 }
+
+// CanLogIn says whether a role is there and may log in.
+func (o Observation) CanLogIn(name string) bool {
+	r, ok := o.find(name)
+	return ok && r.Login && !r.Expired
+}

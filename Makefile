@@ -1,0 +1,44 @@
+# Two commands do all the set-up on a fresh Debian 12 as root with Go installed: make demo, make test.
+SHELL   := /bin/bash
+GO      ?= go
+VERSION ?= 0.1.0
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# No cgo: one static binary for every distribution, the NixOS one included.
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+DESTDIR ?=
+PREFIX  ?= /usr
+
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@2026.2.2
+GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
+
+.DEFAULT_GOAL := build
+.PHONY: build install setup demo test check lint bench soak deb help clean
+
+build: ## bin/sessiondbd, static
+	$(BUILD) -o bin/sessiondbd ./cmd/sessiondbd
+
+setup: ## install what tests and demo need of Debian (apt)
+	bash internal/lab/setup.sh
+
+demo: setup build ## a throw-away hypervisor gets its session database, and its five VMs use it
+	$(GO) run ./internal/lab/demo -binary bin/sessiondbd
+
+test: setup check ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
+	set -o pipefail; $(GO) test -race -count=1 -timeout 14m -tags integration -json ./... | $(GO) run ./internal/lab/tally
+
+check: lint ## the fast part: build, vet, staticcheck, gofumpt, unit tests
+	$(GO) build ./...
+	$(GO) test ./...
+
+lint: ## vet, staticcheck, gofumpt
+	$(GO) vet ./...
+	$(GO) vet -tags integration ./...
+	$(STATICCHECK) -tags integration ./...
+	@unformatted=$$($(GOFUMPT) -l .); if [ -n "$$unformatted" ]; then echo "not gofumpt'ed:"; echo "$$unformatted"; exit 1; fi
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | column -t -s "$$(printf '\t')"
+
+clean:
+	rm -rf bin dist

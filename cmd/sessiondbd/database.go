@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/postgres"
+	"sessiondbd/internal/role"
+	"sessiondbd/internal/schema"
+	"sessiondbd/internal/server"
+)
+
+// databaseHost is everything that is kept inside PostgreSQL and its files.
+type databaseHost struct {
+	goals    goals
+	target   postgres.Target
+	observer *postgres.Observer
+	memory   schema.Memory
+	files    server.Files
+	last     observation
+}
+
+// observation is one look at the server, by room.
+type observation struct {
+	schema schema.Observation
+	role   role.Observation
+	server server.Observation
+}
+
+// Plan observes in one batch, then lets each room compare.
+func (h *databaseHost) Plan(ctx context.Context) plan.Plan {
+	o, err := h.observe(ctx)
+	if err != nil {
+		return plan.Plan{Unobserved: []plan.Failure{{Resource: h.goals.schema.DatabaseResource(), Err: err}}}
+	}
+	h.last = o
+	return plan.Plan{Resources: h.diff(o)}
+}
+
+func (h *databaseHost) observe(ctx context.Context) (observation, error) {
+	var o observation
+	_, err := h.observer.Ask(ctx, func(version int) []postgres.Query {
+		o = observation{}
+		return slices.Concat(
+			schema.Queries(h.goals.schema.Expected, h.goals.schema.Database, &o.schema),
+			role.Queries(h.goals.role, version, &o.role),
+			server.Queries(version, &o.server),
+		)
+	})
+	if err != nil {
+		return o, err
+	}
+	if len(o.schema.Cluster) == 1 {
+		if err := usable(o.schema.Cluster[0]); err != nil {
+			return o, err
+		}
+	}
+	if o.schema.Remembered, err = h.memory.Recall(); err != nil {
+		return o, err
+	}
+	o.server.Probe()
+	return o, nil
+}
+
+// usable says whether a server of this kind can be looked after at all.
+func usable(c schema.Cluster) error {
+	if !c.Superuser {
+		return postgres.NewError(postgres.NotPermitted, fmt.Sprintf("connected as %s, who is not a superuser: roles and pg_hba.conf cannot be looked at; run sessiondbd as root, which switches to database.os_user, or give database.url a superuser", c.User))
+	}
+	if c.InRecovery {
+		return postgres.NewError(postgres.Unavailable, "the server is a standby: promote it, or point database.url at the primary")
+	}
+	return nil
+}
+
+// diff puts the rooms' resources in order: the door is closed first and opened last.
+func (h *databaseHost) diff(o observation) []plan.Resource {
+	list := server.Settings(h.goals.server, o.server)
+	list = append(list, role.Owner(h.goals.role, o.role)...)
+	list = append(list, schema.DiffDatabase(h.goals.schema, o.schema))
+	inside := slices.Concat(
+		schema.Diff(h.goals.schema, o.schema),
+		role.Access(h.goals.role, o.role),
+		server.HBA(h.goals.server, o.server),
+		server.Restart(h.goals.server, o.server),
+	)
+	for _, r := range inside {
+		// A database that is refused is not ours to open the door to.
+		r.Needs = append(slices.Clone(r.Needs), h.goals.schema.DatabaseResource())
+		list = append(list, r)
+	}
+	return list
+}
+
+// Begin takes the lock.
+func (h *databaseHost) Begin(ctx context.Context) (plan.Executor, func(), error) {
+	session := h.observer.Take()
+	w, err := postgres.Begin(ctx, h.target, session)
+	if err != nil {
+		h.observer.Give(session)
+		return nil, nil, err
+	}
+	return &databaseExecutor{Writer: w, host: h}, func() { h.observer.Give(w.End()) }, nil
+}
+
+// databaseExecutor carries out the steps of the rooms behind the connection.
+type databaseExecutor struct {
+	*postgres.Writer
+	host *databaseHost
+}
+
+func (x *databaseExecutor) Execute(ctx context.Context, s plan.Step) error {
+	switch s := s.(type) {
+	case postgres.SQL:
+		return x.Writer.Execute(ctx, s)
+	case schema.Remember:
+		return x.remember(ctx, s)
+	case server.Step:
+		return x.host.files.Execute(ctx, s)
+	}
+	return fmt.Errorf("no one knows how to execute %s", s)
+}
+
+func (x *databaseExecutor) remember(ctx context.Context, s schema.Remember) error {
+	var o schema.Observation
+	if err := x.Ask(ctx, schema.IdentityQueries(s.Database, &o)); err != nil {
+		return err
+	}
+	if len(o.Cluster) != 1 || len(o.Databases) != 1 {
+		return fmt.Errorf("database %s is not there to be remembered", s.Database)
+	}
+	return x.host.memory.Remember(schema.Identity{Cluster: o.Cluster[0].SystemIdentifier, Database: s.Database, OID: o.Databases[0].OID})
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/postgres"
+)
+
+// Exit codes of the contract; from 64 on those of sysexits(3).
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitPending     = 2
+	exitUsage       = 64
+	exitRefused     = 65
+	exitUnavailable = 69
+	exitTryAgain    = 75
+	exitNotAllowed  = 77
+	exitConfig      = 78
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+// configError is a mistake in the config or in what it names.
+type configError struct{ error }
+
+// code is an outcome that has been told already and only needs its exit code.
+type code int
+
+func (c code) Error() string { return fmt.Sprintf("exit %d", int(c)) }
+
+func (e usageError) Unwrap() error  { return e.error }
+func (e configError) Unwrap() error { return e.error }
+
+// exit tells the error and returns its code.
+func (a *app) exit(err error) int {
+	defer func() {
+		if a.stopLog != nil {
+			a.stopLog()
+		}
+	}()
+	var told code
+	if errors.As(err, &told) {
+		return int(told)
+	}
+	if err != nil {
+		fmt.Fprintln(a.stderr, "sessiondbd: "+err.Error())
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintln(a.stderr, "See `sessiondbd --help`.")
+	}
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var usage usageError
+	var cfg configError
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &cfg):
+		return exitConfig
+	case errors.Is(err, firewall.ErrNotPermitted):
+		return exitNotAllowed
+	case errors.Is(err, firewall.ErrMissing):
+		return exitUnavailable
+	}
+	switch postgres.ClassOf(err) {
+	case postgres.NotPermitted:
+		return exitNotAllowed
+	case postgres.Unavailable, postgres.NoDatabase:
+		return exitUnavailable
+	case postgres.Busy:
+		return exitTryAgain
+	}
+	return exitFailure
+}
+
+// worst is the code of several failures: what needs a person most comes first, what goes away by itself last.
+func worst(failures []plan.Failure) int {
+	rank := []int{exitConfig, exitNotAllowed, exitFailure, exitUnavailable, exitTryAgain}
+	have := map[int]bool{}
+	for _, f := range failures {
+		have[exitCode(f.Err)] = true
+	}
+	for _, c := range rank {
+		if have[c] {
+			return c
+		}
+	}
+	return exitOK
+}

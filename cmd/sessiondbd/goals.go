@@ -1,0 +1,89 @@
+package main
+
+import (
+	"sessiondbd/internal/config"
+	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/role"
+	"sessiondbd/internal/schema"
+	"sessiondbd/internal/server"
+)
+
+// goals are what each room is to bring about, from the one config.
+type goals struct {
+	schema schema.Goal
+	role   role.Want
+	server server.Want
+}
+
+// options are what the command line adds to the config.
+type options struct {
+	remove     bool
+	acceptNew  bool
+	restartNow bool
+}
+
+func firewallSpec(cfg *config.Config) firewall.Spec {
+	s := firewall.Spec{Port: uint16(cfg.Firewall.Port), Backend: string(cfg.Firewall.Backend), MaxConnections: cfg.Firewall.MaxConnectionsPerVM}
+	for _, n := range cfg.Networks {
+		iface := n.Interface
+		if iface == config.AutoInterface {
+			iface = ""
+		}
+		s.Networks = append(s.Networks, firewall.Network{Name: n.Name, Subnet: n.Subnet, Gateway: n.Gateway, Interface: iface})
+	}
+	for _, a := range cfg.Firewall.Allow {
+		s.Allow = append(s.Allow, firewall.Source{Prefix: a.Source, Interface: a.Interface})
+	}
+	return s
+}
+
+func databaseGoals(cfg *config.Config, pw secrets, opt options) (goals, error) {
+	want, err := schema.Embedded()
+	if err != nil {
+		return goals{}, err
+	}
+	g := goals{
+		schema: schema.Goal{Expected: want, Database: cfg.Database.Name, Owner: config.OwnerRole, AcceptNew: opt.acceptNew},
+		role:   role.Want{Database: cfg.Database.Name, Owner: config.OwnerRole, Cache: &role.Cache{}},
+		server: server.Want{
+			Manage: string(cfg.Server.Manage), Listen: string(cfg.Server.Listen), Restart: string(cfg.Server.Restart),
+			RestartNow: opt.restartNow, Port: cfg.Firewall.Port, Database: cfg.Database.Name, Owner: config.OwnerRole,
+			MaxBackends: cfg.Firewall.MaxConnectionsPerVM * len(cfg.Networks),
+		},
+	}
+	for _, n := range cfg.Networks {
+		g.server.Gateways = append(g.server.Gateways, n.Gateway)
+	}
+	for _, r := range cfg.Roles {
+		g.role.Roles = append(g.role.Roles, role.Spec{
+			Name: r.Name, Access: role.Level(r.Access), ConnectionLimit: r.ConnectionLimit,
+			Password: role.Password{Managed: r.Password.Managed(), Enforced: pw[r.Name], Initial: role.Secret(r.Password.Initial.Reveal()), Source: source(r.Password)},
+		})
+		a := server.RoleAccess{Name: r.Name, Access: string(r.Access)}
+		for _, n := range cfg.RoleNetworks(r) {
+			a.Networks = append(a.Networks, server.Network{Name: n.Name, Prefix: n.Subnet})
+		}
+		g.server.Roles = append(g.server.Roles, a)
+	}
+	// Further sources that the firewall lets in may log in as well: a door of which only one half opens helps nobody.
+	for i := range g.server.Roles {
+		if cfg.Roles[i].Networks != nil {
+			continue
+		}
+		for _, s := range cfg.Firewall.Allow {
+			g.server.Roles[i].Networks = append(g.server.Roles[i].Networks, server.Network{Prefix: s.Source})
+		}
+	}
+	return g, nil
+}
+
+// source names where a password comes from, for people.
+func source(p config.Password) string {
+	switch {
+	case p.Credential != "":
+		return "credential " + p.Credential
+	case p.File != "":
+		return p.File
+	}
+	return "the config"
+}

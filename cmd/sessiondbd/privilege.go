@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"os/user"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/util"
+	"golang.org/x/sys/unix"
+
+	"sessiondbd/internal/config"
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/postgres"
+	"sessiondbd/internal/role"
+	"sessiondbd/internal/systemd"
+)
+
+// handoverEnv tells the child on which descriptor it gets what root has read for it.
+const handoverEnv = "SESSIONDBD_HANDOVER_FD"
+
+// handover is what only root may be able to read. It travels over a pipe: neither the command line nor the environment of
+// a process is a secret.
+type handover struct {
+	Path    string            `json:"path"`
+	Config  []byte            `json:"config"`
+	Secrets map[string]string `json:"secrets"` // plain: the type that hides them would hide them here too
+}
+
+func (h handover) secrets() secrets {
+	s := secrets{}
+	for name, text := range h.Secrets {
+		s[name] = role.Secret(text)
+	}
+	return s
+}
+
+func (h handover) config() (*config.Config, error) {
+	if h.Config == nil {
+		return config.Default(), nil
+	}
+	cfg, err := config.Parse(h.Path, h.Config)
+	if err != nil {
+		return nil, configError{err}
+	}
+	return cfg, nil
+}
+
+// takeHandover reads what the parent hands over, if this is such a child.
+func takeHandover() (h handover, ok bool, err error) {
+	fd, err := strconv.Atoi(os.Getenv(handoverEnv))
+	if err != nil {
+		return h, false, nil
+	}
+	_ = os.Unsetenv(handoverEnv)
+	f := os.NewFile(uintptr(fd), "handover")
+	if f == nil {
+		return h, false, fmt.Errorf("%s=%d: no such descriptor", handoverEnv, fd)
+	}
+	defer func() { _ = f.Close() }()
+	if err := json.NewDecoder(f).Decode(&h); err != nil {
+		return h, false, errors.New("the handover from the process that root started cannot be read")
+	}
+	return h, true, nil
+}
+
+// switchUser, when root runs us, runs the same command as the database's user and ends with its exit code: peer
+// authentication wants that user, and nothing that talks to the database needs root. What keeps it from that, and concerns
+// the database part alone, is returned as noUser.
+func switchUser(cfg *config.Config, s secrets, firewall bool) (noUser, err error) {
+	if os.Geteuid() != 0 || cfg.Database.OSUser == "root" {
+		return nil, nil
+	}
+	u, err := user.Lookup(cfg.Database.OSUser)
+	if err != nil {
+		return postgres.NewError(postgres.Unavailable, fmt.Sprintf("database.os_user: there is no user %s on this host; is PostgreSQL installed?", cfg.Database.OSUser)), nil
+	}
+	cred, err := credential(u)
+	if err != nil {
+		return nil, fmt.Errorf("database.os_user: %w", err)
+	}
+	for _, dir := range []string{stateDir(), runDir(database)} {
+		if err := ownedDir(dir, cred); err != nil {
+			return nil, err
+		}
+	}
+	return nil, rerun(cfg, s, u, cred, firewall)
+}
+
+func credential(u *user.User) (*syscall.Credential, error) {
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	c := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	ids, err := u.GroupIds()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if n, err := strconv.ParseUint(id, 10, 32); err == nil {
+			c.Groups = append(c.Groups, uint32(n))
+		}
+	}
+	return c, nil
+}
+
+// ownedDir makes a folder that the database's user writes to. One that exists is left as it is: systemd made it.
+func ownedDir(dir string, c *syscall.Credential) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chown(dir, int(c.Uid), int(c.Gid))
+}
+
+// rerun never returns without an error: it ends the process with the child's exit code.
+func rerun(cfg *config.Config, s secrets, u *user.User, cred *syscall.Credential, firewall bool) error {
+	h := handover{Path: cfg.Path, Secrets: map[string]string{}}
+	for name, secret := range s {
+		h.Secrets[name] = string(secret)
+	}
+	if cfg.Path != "" {
+		data, err := os.ReadFile(cfg.Path)
+		if err != nil {
+			return configError{err}
+		}
+		h.Config = data
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	// The kernel's link to our own executable works also where the path to it is closed to the other user.
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{r}
+	cmd.Dir = "/"
+	cmd.Env = childEnv(u)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGTERM}
+	if firewall {
+		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN}
+	}
+	if err := cmd.Start(); err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			return fmt.Errorf("%w: user %s may not execute %s: put the binary where everybody may (/usr/bin), or run it as that user", err, u.Username, os.Args[0])
+		}
+		return fmt.Errorf("as user %s: %w", u.Username, err)
+	}
+	_ = r.Close()
+	stop := attend(cmd.Process)
+	defer stop()
+	err = json.NewEncoder(w).Encode(h)
+	_ = w.Close()
+	if werr := cmd.Wait(); werr != nil {
+		var exit *exec.ExitError
+		if errors.As(werr, &exit) && exit.ExitCode() >= 0 {
+			return code(exit.ExitCode())
+		}
+		return errors.Join(werr, err)
+	}
+	return done
+}
+
+// done ends a command that a child has carried out.
+var done = code(exitOK)
+
+// attend does for the child what it cannot do itself, until stop is called: it passes signals on, so that stopping us stops
+// it in its own order, and restarts PostgreSQL when it asks for that, as the path unit does for the daemon.
+func attend(child *os.Process) (stop func()) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(context.Background())
+	var flags <-chan time.Time
+	if util.IsRunningSystemd() {
+		t := time.NewTicker(50 * time.Millisecond)
+		context.AfterFunc(ctx, t.Stop)
+		flags = t.C
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case s := <-signals:
+				_ = child.Signal(s)
+			case <-flags:
+				// The path unit may have been faster.
+				if err := restartRequested(ctx); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					fmt.Fprintln(os.Stderr, "sessiondbd: "+err.Error())
+				}
+			}
+		}
+	})
+	return func() {
+		signal.Stop(signals)
+		cancel()
+		running.Wait()
+	}
+}
+
+// restartRequested restarts PostgreSQL if the flag for it is there.
+func restartRequested(ctx context.Context) error {
+	return systemd.RestartPostgreSQL(ctx, restartFlag(), systemd.SystemctlRestart)
+}
+
+// childEnv is the environment without what belongs to root: with its HOME, libpq would look for root's password file.
+func childEnv(u *user.User) []string {
+	env := []string{
+		"HOME=" + u.HomeDir, "USER=" + u.Username, "LOGNAME=" + u.Username, handoverEnv + "=3",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin",
+	}
+	for _, name := range []string{"TERM", "NO_COLOR", "LANG", "LC_ALL", "TZ", "NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID", "WATCHDOG_USEC", "SESSIONDBD_RUN_DIR", "SESSIONDBD_STATE_DIR"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// unobservable is a host that cannot be looked at, with the reason.
+type unobservable struct {
+	resource string
+	err      error
+}
+
+func (u unobservable) Plan(context.Context) plan.Plan {
+	return plan.Plan{Unobserved: []plan.Failure{{Resource: u.resource, Err: u.err}}}
+}
+
+func (u unobservable) Begin(context.Context) (plan.Executor, func(), error) { return nil, nil, u.err }
+
+func configPathError(cfg *config.Config, key string, err error) error {
+	path := cfg.Path
+	if path == "" {
+		path = "the defaults"
+	}
+	return fmt.Errorf("%s: %s: %w", path, key, err)
+}

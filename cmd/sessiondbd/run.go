@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"sessiondbd/internal/config"
+	"sessiondbd/internal/daemon"
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/postgres"
+	"sessiondbd/internal/systemd"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "run", Short: "the daemon: converge, then keep it so", Args: cobra.NoArgs,
+		Long: "Converges, says READY to systemd once the result is verified, and from then on looks again at every reason to and at reconcile.interval.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context()) },
+	}
+	a.onlyFlag(c)
+	return c
+}
+
+func (a *app) run(ctx context.Context) error {
+	parts, err := a.parts()
+	if err != nil {
+		return err
+	}
+	s, err := a.setup(parts)
+	if err != nil {
+		return err
+	}
+	watchdog, err := systemd.WatchdogInterval()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	notify := daemon.Share(systemd.Notifier{}, parts...)
+	if len(parts) == 1 {
+		notify = []daemon.Notifier{systemd.Notifier{}}
+	}
+	hups := fan(ctx, reload, len(parts))
+	var loops sync.WaitGroup
+	for i, part := range parts {
+		p, err := a.part(s, part)
+		if err != nil {
+			return err
+		}
+		opts := daemon.Options{Log: a.log, Notify: notify[i], Watchdog: watchdog, Reload: hups[i], Load: a.reloader(s, part)}
+		loops.Go(func() {
+			if err := daemon.Run(ctx, p, opts); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	loops.Wait()
+	if err := context.Cause(ctx); err != nil && err != context.Canceled {
+		return err
+	}
+	return nil
+}
+
+// fan gives every loop its own copy of a signal.
+func fan(ctx context.Context, in <-chan os.Signal, n int) []chan os.Signal {
+	out := make([]chan os.Signal, n)
+	for i := range out {
+		out[i] = make(chan os.Signal, 1)
+	}
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case s := <-in:
+				for _, ch := range out {
+					select {
+					case ch <- s:
+					default: // one that waits already will read the newest config anyway
+					}
+				}
+			}
+		}
+	}()
+	return out
+}
+
+// reloader reads config and passwords again. What root read for us cannot be read again, so that only a start helps.
+func (a *app) reloader(old setup, part string) func(context.Context) (daemon.Part, error) {
+	return func(context.Context) (daemon.Part, error) {
+		cfg, err := a.loadConfig()
+		if err != nil {
+			return daemon.Part{}, err
+		}
+		s := setup{cfg: cfg, secrets: old.secrets, noUser: old.noUser}
+		if part == database && !old.handed {
+			if s.secrets, err = readSecrets(cfg); err != nil {
+				return daemon.Part{}, err
+			}
+		}
+		return a.part(s, part)
+	}
+}
+
+// part makes the daemon's view of one part.
+func (a *app) part(s setup, name string) (daemon.Part, error) {
+	p := daemon.Part{
+		Name: name, Interval: s.cfg.Reconcile.Interval, Repair: s.cfg.Reconcile.Drift == config.DriftRepair,
+		StateFile: runDir(name) + "/status.json",
+	}
+	if name == fire {
+		a.firewallPart(&p, s)
+		return p, nil
+	}
+	return p, a.databasePart(&p, s)
+}
+
+func (a *app) firewallPart(p *daemon.Part, s setup) {
+	h := &firewallHost{spec: firewallSpec(s.cfg)}
+	wake := make(chan string, 16)
+	ctx, stop := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if err := h.watch(ctx, wake); err != nil && ctx.Err() == nil {
+			a.log.Warn("events are not to be had: looking at the interval only", "error", err)
+		}
+	})
+	p.Host, p.Wake = h, wake
+	p.Close = func() { stop(); watching.Wait() }
+	p.Describe = func(plan.Report) string { return h.describe() }
+	// The guard alone decides: whoever is not let in yet waits for a bridge, not for us.
+	p.Serving = func(out plan.Outcome) bool { return len(out.Failures) == 0 }
+	p.Retry = func(err error) bool { return exitCode(err) == exitTryAgain }
+}
+
+func (a *app) databasePart(p *daemon.Part, s setup) error {
+	if s.noUser != nil {
+		return s.noUser
+	}
+	h, err := s.database(options{})
+	if err != nil {
+		return err
+	}
+	wake := make(chan string, 1)
+	h.observer.Standing, h.observer.Lost = true, wake
+	p.Host, p.Wake, p.Close = h, wake, h.observer.Close
+	p.Describe = func(plan.Report) string { return h.describe() }
+	p.Serving = func(plan.Outcome) bool { return h.serving() }
+	p.Retry = func(err error) bool {
+		c := postgres.ClassOf(err)
+		return c == postgres.Unavailable || c == postgres.Busy
+	}
+	return nil
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "status", Short: "what the daemons last verified", Args: cobra.NoArgs,
+		Long: "Shows what each daemon last verified.\n\nExit codes: 0 converged, 1 degraded, 3 not running.",
+		RunE: func(*cobra.Command, []string) error { return a.status() },
+	}
+	a.onlyFlag(c)
+	a.jsonFlag(c)
+	return c
+}
+
+// reloadCommand is what ExecReload runs: it returns when the new config is in force, or fails with the reason.
+func (a *app) reloadCommand() *cobra.Command {
+	var pid int
+	c := &cobra.Command{
+		Use: "internal-reload", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.only == "" {
+				return usageError{fmt.Errorf("--only is needed")}
+			}
+			err := daemon.WaitReload(cmd.Context(), runDir(a.only)+"/status.json", pid)
+			if err != nil && strings.Contains(err.Error(), daemon.ErrReload.Error()) {
+				return configError{err}
+			}
+			return err
+		},
+	}
+	a.onlyFlag(c)
+	c.Flags().IntVar(&pid, "pid", 0, "the daemon's process")
+	return c
+}
+
+// restartCommand is what the root oneshot runs: the daemon itself may not restart a unit.
+func (a *app) restartCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "internal-restart-postgresql", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return restartRequested(cmd.Context()) },
+	}
+}

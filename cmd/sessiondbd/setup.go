@@ -1,0 +1,74 @@
+package main
+
+import (
+	"sessiondbd/internal/config"
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/postgres"
+	"sessiondbd/internal/schema"
+	"sessiondbd/internal/server"
+)
+
+// setup is what every command that looks at the host starts from.
+type setup struct {
+	cfg     *config.Config
+	secrets secrets
+	// noUser is why the database part cannot run as the user that it needs; the firewall part can go on.
+	noUser error
+	// handed says that root has read the secrets for us: we cannot read them again.
+	handed bool
+}
+
+// setup reads config and secrets, and, when root runs a command that needs the database, goes on as the database's user.
+func (a *app) setup(parts []string) (setup, error) {
+	if h, ok, err := takeHandover(); err != nil || ok {
+		if err != nil {
+			return setup{}, err
+		}
+		cfg, err := h.config()
+		return setup{cfg: cfg, secrets: h.secrets(), handed: true}, err
+	}
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return setup{}, err
+	}
+	s := setup{cfg: cfg}
+	if !a.has(database) {
+		return s, nil
+	}
+	if s.secrets, err = readSecrets(cfg); err != nil {
+		return setup{}, err
+	}
+	s.noUser, err = switchUser(cfg, s.secrets, a.has(fire))
+	return s, err
+}
+
+// host makes the host of one part; done releases it.
+func (s setup) host(part string, opt options) (h plan.Host, done func(), err error) {
+	if part == fire {
+		return &firewallHost{spec: firewallSpec(s.cfg), absent: opt.remove}, func() {}, nil
+	}
+	if s.noUser != nil {
+		return unobservable{schema.Goal{Database: s.cfg.Database.Name}.DatabaseResource(), s.noUser}, func() {}, nil
+	}
+	d, err := s.database(opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d, d.observer.Close, nil
+}
+
+func (s setup) database(opt options) (*databaseHost, error) {
+	g, err := databaseGoals(s.cfg, s.secrets, opt)
+	if err != nil {
+		return nil, err
+	}
+	t, err := postgres.NewTarget(s.cfg.Database.URL.Reveal(), s.cfg.Database.Name)
+	if err != nil {
+		return nil, configError{configPathError(s.cfg, "database.url", err)}
+	}
+	return &databaseHost{
+		goals: g, target: t, observer: postgres.NewObserver(t),
+		memory: schema.Memory{Path: stateDir() + "/identity.json"},
+		files:  server.Files{Connect: t.ConnectMaintenance, Flag: restartFlag()},
+	}, nil
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"sessiondbd/internal/daemon"
+	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/server"
+)
+
+// status prints what the daemons' state files say.
+func (a *app) status() error {
+	parts, err := a.parts()
+	if err != nil {
+		return err
+	}
+	var all []daemon.Seen
+	for _, part := range parts {
+		seen, err := daemon.See(part, runDir(part)+"/status.json")
+		if err != nil {
+			return err
+		}
+		all = append(all, seen)
+	}
+	if a.json {
+		err = daemon.PrintStatusJSON(a.stdout, all)
+	} else {
+		err = daemon.PrintStatus(a.stdout, all, time.Now())
+	}
+	return errors.Join(err, told(daemon.StatusCode(all)))
+}
+
+// told is the exit code of an outcome that is on the screen already.
+func told(c int) error {
+	if c == exitOK {
+		return nil
+	}
+	return code(c)
+}
+
+// describe counts networks that have their rules.
+func (h *firewallHost) describe() string {
+	return fmt.Sprintf("%d/%d networks", firewall.Admitted(h.spec, h.last), len(h.spec.Networks))
+}
+
+// describe says what the last look saw: schema version, roles that can log in, networks that pg_hba.conf lets in.
+func (h *databaseHost) describe() string {
+	ready := 0
+	for _, r := range h.goals.role.Roles {
+		if h.last.role.CanLogIn(r.Name) {
+			ready++
+		}
+	}
+	return fmt.Sprintf("schema %04d, %d/%d roles, %d/%d networks", h.last.schema.Version(), ready, len(h.goals.role.Roles), server.Admitted(h.goals.server, h.last.server), h.goals.server.NetworkCount())
+}
+
+// serving says whether the VMs are served although something is left to do.
+func (h *databaseHost) serving() bool {
+	return h.last.schema.Version() > 0 && server.Admitted(h.goals.server, h.last.server) == h.goals.server.NetworkCount()
+}

@@ -1,0 +1,33 @@
+package server
+
+// Admitted counts the networks of w from which every role that may come in is let in by pg_hba.conf, as it is on disk.
+func Admitted(w Want, o Observation) int {
+	shut := map[string]bool{}
+	all := map[string]bool{}
+	for _, role := range w.open() {
+		for _, n := range role.Networks {
+			d := doors{rules: o.Rules, tls: o.setting("ssl").Value == "on", database: w.Database}
+			d.network(role.Name, n)
+			all[n.String()] = true
+			shut[n.String()] = shut[n.String()] || len(d.shut) > 0
+		}
+	}
+	n := 0
+	for name := range all {
+		if !shut[name] {
+			n++
+		}
+	}
+	return n
+}
+
+// Networks counts the networks from which at least one role may come in.
+func (w Want) NetworkCount() int {
+	all := map[string]bool{}
+	for _, role := range w.open() {
+		for _, n := range role.Networks {
+			all[n.String()] = true
+		}
+	}
+	return len(all)
+}
