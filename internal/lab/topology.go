@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -119,13 +120,25 @@ func (t *Topology) VM(n int) *Peer { return t.peers[n-1] }
 // VMs returns all of them in order.
 func (t *Topology) VMs() []*Peer { return t.peers }
 
-// AddBridge makes br-vmN with its gateway addresses and plugs VM n into it.
+// AddBridge makes br-vmN with its gateway addresses and plugs VM n into it; traffic passes when it returns.
 func (t *Topology) AddBridge(ctx context.Context, n int) error {
 	br := fmt.Sprintf("br-vm%d", n)
-	return t.Router.IP(ctx,
+	err := t.Router.IP(ctx,
 		"link add "+br+" type bridge",
 		fmt.Sprintf("addr add 10.%d.0.1/24 dev %s", n, br), fmt.Sprintf("addr add fd10:%d::1/64 dev %s nodad", n, br),
 		fmt.Sprintf("link set vm%d master %s", n, br), "link set "+br+" up")
+	if err != nil {
+		return err
+	}
+	err = poll(ctx, func() (bool, error) { // the kernel brings a link to life on its own time
+		state, err := t.Router.Run(ctx, "ip", "-br", "link", "show", br, "up")
+		return strings.Contains(state, " UP "), err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", br, err)
+	}
+	// What the VM asked for in vain while there was no bridge would be asked again only after a second.
+	return t.VM(n).IP(ctx, "neigh flush dev eth0")
 }
 
 // RemoveBridge deletes br-vmN; the VM's cable hangs loose.
