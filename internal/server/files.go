@@ -91,7 +91,7 @@ func (s WriteFile) check(ctx context.Context, c *postgres.Conn) error {
 	}
 	if s.Check == CheckHBA {
 		for _, r := range o.Rules {
-			if r.Error != "" {
+			if r.broken() {
 				return fmt.Errorf("PostgreSQL cannot take line %d of %s: %s", r.Line, r.File, r.Error)
 			}
 		}

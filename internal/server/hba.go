@@ -62,7 +62,7 @@ func manageHBA(r *plan.Resource, o Observation, lines []string) {
 func (o Observation) refuseErrors(r *plan.Resource, except func(Rule) bool) bool {
 	found := false
 	for _, e := range o.Rules {
-		if e.Error == "" || except(e) {
+		if !e.broken() || except(e) {
 			continue
 		}
 		found = true

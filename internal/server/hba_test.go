@@ -104,7 +104,9 @@ func TestHBA(t *testing.T) {
 				o.Rules = []Rule{{File: hbaFile, Line: 7, Error: "invalid authentication method \"scam\""}}
 			}, content: wantBlock},
 			"refuse " + hbaFile + ":7: invalid authentication method \"scam\": PostgreSQL ignores the whole file while the line is there => mend or remove line 7 of " + hbaFile + ", then reload: " + reloadCmd + "\n",
-			world{edit: func(_ *Want, o *Observation) { o.Rules = []Rule{{File: hbaFile, Line: 7, Method: "peer"}} }, content: wantBlock},
+			world{edit: func(_ *Want, o *Observation) { // hostssl without SSL is no fault
+				o.Rules = []Rule{{File: hbaFile, Line: 7, Method: "peer", Error: "hostssl record cannot match because SSL is disabled"}}
+			}, content: wantBlock},
 		},
 		{
 			"an error of ours", world{edit: func(_ *Want, o *Observation) {
@@ -192,7 +194,7 @@ func TestFirstMatch(t *testing.T) {
 		{"sameuser", half{func(r *Rule) { r.Databases = []string{"sameuser"} }, func(l *Login) { l.Database = l.Role }}, half{func(r *Rule) { r.Databases = []string{"sameuser"} }, same}},
 		{"user", half{func(r *Rule) { r.Users = []string{"a", "sessionuser"} }, same}, half{func(r *Rule) { r.Users = []string{"a", "Sessionuser"} }, same}},
 		{"user all", half{func(r *Rule) { r.Users = []string{"all"} }, same}, half{func(r *Rule) { r.Users = nil }, same}},
-		{"error", half{func(*Rule) {}, same}, half{func(r *Rule) { r.Error = "bad" }, same}},
+		{"error", half{func(r *Rule) { r.Error = "SSL is off" }, same}, half{func(r *Rule) { r.Error, r.Method = "bad", "" }, same}},
 	}
 	for _, tt := range tests {
 		for i, h := range []half{tt.hit, tt.miss} {

@@ -19,6 +19,10 @@ type Rule struct {
 	Error     string   `json:"error"`
 }
 
+// broken says whether the server cannot take the line, and so discards the whole file. It shows nothing of such a line; a
+// hostssl line while SSL is off has an error, too, but counts as a line that never matches.
+func (r Rule) broken() bool { return r.Error != "" && r.Method == "" }
+
 // Login is somebody at the door. The zero From is the Unix socket.
 type Login struct {
 	Database, Role string
@@ -50,7 +54,7 @@ func FirstMatch(rules []Rule, l Login) (hit *Rule, unsure []Rule) {
 }
 
 func (r Rule) match(l Login) match {
-	if r.Error != "" { // the server has no such rule
+	if r.broken() { // the server has no such rule
 		return no
 	}
 	return min(r.matchType(l), r.matchAddress(l.From), matchDatabase(r.Databases, l), matchRole(r.Users, l.Role))

@@ -62,7 +62,7 @@ func listenValue(w Want) string {
 func listenFits(w Want, value string) bool {
 	have := addresses(value)
 	if w.Listen != ListenGateways {
-		return slices.Contains(have, "*")
+		return listensEverywhere(w, have)
 	}
 	want := addresses(listenValue(w))
 	slices.Sort(have)
@@ -72,19 +72,24 @@ func listenFits(w Want, value string) bool {
 
 func listenServes(w Want, value string) bool {
 	have := addresses(value)
-	if slices.Contains(have, "*") {
-		return true
+	return listensEverywhere(w, have) || len(w.Gateways) > 0 && !slices.ContainsFunc(w.Gateways, func(g netip.Addr) bool {
+		return !slices.Contains(have, g.String()) && !slices.Contains(have, everywhere(g))
+	})
+}
+
+// listensEverywhere: an administrator who wants one address family only has reasons, as long as the gateways are of it.
+func listensEverywhere(w Want, have []string) bool {
+	return slices.Contains(have, "*") || len(w.Gateways) > 0 && !slices.ContainsFunc(w.Gateways, func(g netip.Addr) bool {
+		return !slices.Contains(have, everywhere(g))
+	})
+}
+
+// everywhere stands for all addresses of an address's family.
+func everywhere(a netip.Addr) string {
+	if a.Is6() {
+		return "::"
 	}
-	for _, g := range w.Gateways {
-		every := "0.0.0.0"
-		if g.Is6() {
-			every = "::"
-		}
-		if !slices.Contains(have, g.String()) && !slices.Contains(have, every) {
-			return false
-		}
-	}
-	return len(w.Gateways) > 0
+	return "0.0.0.0"
 }
 
 // addresses splits listen_addresses, each address in its one spelling.

@@ -254,6 +254,17 @@ func TestSettings(t *testing.T) {
 			},
 		},
 		{
+			"the other address family", func(_ *Want, o *Observation) {
+				line(o, "listen_addresses", confFile, 1, "::")
+				running(o, "listen_addresses", "::")
+			},
+			"create listen_addresses: :: -> * [write " + ourFile + "]\nrun restart: :: -> * [restart postgresql@15-main.service]\n",
+			func(_ *Want, o *Observation) {
+				line(o, "listen_addresses", confFile, 1, "0.0.0.0")
+				running(o, "listen_addresses", "0.0.0.0")
+			},
+		},
+		{
 			"another port", func(w *Want, _ *Observation) { w.Port = 5433 },
 			"refuse PostgreSQL listens on port 5432, the firewall opens port 5433: no VM reaches it => set firewall.port: 5432 in sessiondbd's config, or port = 5433 in " + confFile + "\n",
 			func(w *Want, _ *Observation) { w.Port = 5432 },
