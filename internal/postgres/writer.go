@@ -23,7 +23,6 @@ var quiet = []string{
 	"SET LOCAL log_min_error_statement = 'panic'",
 	"SET LOCAL log_min_duration_statement = -1",
 	"SET LOCAL log_min_duration_sample = -1",
-	"SET LOCAL log_transaction_sample_rate = 0",
 	"SET LOCAL log_duration = off",
 	"SET LOCAL track_activities = off",
 	// Exists only where the library is loaded; a placeholder setting is harmless where it is not.
@@ -107,6 +106,13 @@ func (w *Writer) conn(ctx context.Context, where Where) (*Conn, error) {
 func (c *Conn) run(ctx context.Context, s SQL) error {
 	if s.Alone {
 		return c.simple(ctx, s.Statements[0])
+	}
+	if s.Secret {
+		// Whether a transaction is sampled is decided when it starts: SET LOCAL inside it comes too late. It stays so for
+		// this connection of ours.
+		if err := c.simple(ctx, "SET log_transaction_sample_rate = 0"); err != nil {
+			return err
+		}
 	}
 	begin := []string{"BEGIN", "SET LOCAL search_path = pg_catalog"}
 	timeout := s.LockTimeout
