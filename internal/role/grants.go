@@ -89,16 +89,16 @@ func (d *differ) needs(more ...string) []string {
 func (d *differ) grants(s Spec) plan.Resource {
 	r := plan.Resource{Name: "grants/" + s.Name, Needs: d.needs("role/" + s.Name)}
 	wanted := wants(s, d.want.Database)
-	for _, w := range wanted {
-		if !slices.ContainsFunc(d.entries, func(e Entry) bool { return e.Grantee == s.Name && e.Grantor == e.Owner && w.is(e) }) {
-			r.Add(plan.Create, w.field(), "", "granted", w.why, access("GRANT "+w.sql()+" TO "+postgres.QuoteIdent(s.Name)))
-		}
-	}
-	for _, e := range d.have.Objects {
+	for _, e := range d.have.Objects { // first: a grant to the owner would go with the ownership
 		if e.Kind == "schema" && e.Name == "public" && e.Owner == s.Name {
 			r.Add(plan.Update, "owner of schema public", s.Name, pgDatabaseOwner, "its owner may create there what others' queries then find first",
 				access("ALTER SCHEMA public OWNER TO "+pgDatabaseOwner))
 			break
+		}
+	}
+	for _, w := range wanted {
+		if !slices.ContainsFunc(d.entries, func(e Entry) bool { return e.Grantee == s.Name && e.Grantor == e.Owner && w.is(e) }) {
+			r.Add(plan.Create, w.field(), "", "granted", w.why, access("GRANT "+w.sql()+" TO "+postgres.QuoteIdent(s.Name)))
 		}
 	}
 	for _, e := range d.entries {
