@@ -111,6 +111,9 @@ func (d *differ) role(s Spec) plan.Resource {
 func (d *differ) door(s Spec) plan.Resource {
 	r := plan.Resource{Name: "role/" + s.Name, Needs: []string{"database/" + d.want.Database}}
 	d.password(&r, s)
+	if len(r.Refusals) > 0 {
+		return r // a new role does not log in before its password is right
+	}
 	if now, there := d.have.find(s.Name); !there || !now.Login && now.Comment == halfMade {
 		r.Needs = append(r.Needs, "grants/"+s.Name)
 		name := postgres.QuoteIdent(s.Name)
@@ -177,10 +180,14 @@ func (d *differ) leave(m Membership) string {
 
 // psql is the command that runs a statement in the session database.
 func (d *differ) psql(statement string) string {
-	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-	database := d.want.Database
-	if strings.ContainsFunc(database, func(r rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789_", r) }) {
-		database = quote(database)
+	return "sudo -u postgres psql -d " + shell(d.want.Database) + " -c " + shell(statement)
+}
+
+// shell quotes a word for a POSIX shell where that is needed.
+func shell(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-"
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
 	}
-	return "sudo -u postgres psql -d " + database + " -c " + quote(statement)
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

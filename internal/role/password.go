@@ -87,13 +87,13 @@ func (d *differ) setPassword(r *plan.Resource, role string, password Secret, c p
 func newPassword(s Spec) string {
 	const from = "printf %s 'NEW PASSWORD' | sudo install -m 0400 "
 	if path, ok := strings.CutPrefix(s.Password.Source, "file "); ok {
-		return from + "-o postgres /dev/stdin " + path + " && sudo systemctl reload sessiondbd"
+		return from + "-o postgres /dev/stdin " + shell(path) + " && sudo systemctl reload sessiondbd"
 	}
 	credential, ok := strings.CutPrefix(s.Password.Source, "credential ")
 	if !ok {
 		credential = s.Name + ".password"
 	}
-	remedy := from + "/dev/stdin /etc/credstore/" + credential + " && sudo systemctl restart sessiondbd"
+	remedy := from + "/dev/stdin /etc/credstore/" + shell(credential) + " && sudo systemctl restart sessiondbd"
 	if !ok {
 		remedy += "\nwith `credential: " + credential + "` below the role's `password:` in /etc/sessiondbd/config.yaml"
 	}
