@@ -33,6 +33,10 @@ func Clients(ctx context.Context) ([]Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client node: %w", err)
 	}
+	nodejs, err := lookPath("node") // may be outside of a place's short PATH
+	if err != nil {
+		return nil, err
+	}
 	cache, err := CacheDir()
 	if err != nil {
 		return nil, err
@@ -46,7 +50,7 @@ func Clients(ctx context.Context) ([]Client, error) {
 	return []Client{
 		{"psql", []string{"sh", filepath.Join(src, "psql/session.sh")}},
 		{"psycopg2", []string{systemPython, filepath.Join(src, "psycopg2/session.py")}},
-		{"node", []string{"node", node}},
+		{"node", []string{nodejs, node}},
 		{"pgx", []string{pgx}},
 	}, nil
 }

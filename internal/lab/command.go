@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -56,7 +57,6 @@ func ExitCode(err error) int {
 // zero value is the machine itself.
 type Place struct {
 	enter []string // what goes before the command
-	env   []string
 }
 
 // Exec runs a command to its end. A status other than 0 is an *ExitError beside the full result.
@@ -88,12 +88,16 @@ func (p *Place) Run(ctx context.Context, argv ...string) (string, error) {
 }
 
 func (p *Place) command(ctx context.Context, c Command) (*exec.Cmd, error) {
-	argv := append(append([]string(nil), p.enter...), c.Argv...)
 	if len(c.Argv) == 0 {
 		return nil, errors.New("no command")
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(append(cleanEnv(), p.env...), c.Env...)
+	argv := slices.Concat(p.enter, c.Argv)
+	program, err := lookPath(argv[0])
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, argv[1:]...)
+	cmd.Env = append(cleanEnv(), c.Env...)
 	cmd.Stdin = c.Stdin
 	cmd.Dir = "/"
 	// A group of its own: Ctrl-C reaches only us, who then take things down in order, and a timeout can end it whole.
@@ -111,9 +115,13 @@ func cleanEnv() []string {
 // host runs a command on the machine itself with the environment of this process: package managers and compilers
 // are configured there.
 func host(ctx context.Context, dir string, argv ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	program, err := lookPath(argv[0])
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, program, argv[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "PATH="+os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 2 * time.Second

@@ -7,11 +7,14 @@ import (
 	"path/filepath"
 )
 
-// LoadLegacy leaves on a server what the shell oneshot init-session-schema left on hosts: database sessiondb, role
-// sessionuser with the documented password, the table with nullable timestamps; with rows, a few hundred of them.
-func LoadLegacy(ctx context.Context, server interface {
+// Server is what runs SQL as the administrator: a Cluster or a Hypervisor.
+type Server interface {
 	PSQL(ctx context.Context, db, sql string) (string, error)
-}, rows bool) error {
+}
+
+// LoadLegacy leaves on a server what the shell oneshot init-session-schema left on hosts: database sessiondb, role
+// sessionuser with the documented password, the table with nullable timestamps; with rows, three hundred of them.
+func LoadLegacy(ctx context.Context, server Server, rows bool) error {
 	top, err := Checkout()
 	if err != nil {
 		return err

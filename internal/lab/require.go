@@ -34,7 +34,7 @@ func Require(ctx context.Context, needs ...Need) error {
 	var missing []string
 	for _, need := range needs {
 		for _, t := range tools[need] {
-			if !found(t[0]) {
+			if _, err := lookPath(t[0]); err != nil {
 				missing = append(missing, fmt.Sprintf("%s (package %s)", t[0], t[1]))
 			}
 		}
@@ -60,15 +60,16 @@ func Require(ctx context.Context, needs ...Need) error {
 	return nil
 }
 
-// found looks where root's programs are, too: PATH often lacks sbin.
-func found(name string) bool {
-	if _, err := exec.LookPath(name); err == nil {
-		return true
+// lookPath finds a program also where root's are: after a plain su, PATH lacks them.
+func lookPath(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
 	}
-	for _, dir := range []string{"/usr/sbin", "/sbin"} {
-		if exists(filepath.Join(dir, name)) {
-			return true
+	for _, dir := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
+		if p := filepath.Join(dir, name); exists(p) {
+			return p, nil
 		}
 	}
-	return false
+	return "", err
 }
