@@ -100,7 +100,7 @@ func goClient(ctx context.Context, top, out string) error {
 		return err
 	}
 	defer lock.Close()
-	_, err = host(ctx, top, "go", "build", "-o", out, "./testdata/clients/pgx")
+	_, err = host(ctx, top, "go", "build", "-buildvcs=false", "-o", out, "./testdata/clients/pgx")
 	return err
 }
 
