@@ -21,7 +21,7 @@ func Admitted(w Want, o Observation) int {
 	return n
 }
 
-// Networks counts the networks from which at least one role may come in.
+// NetworkCount counts the networks from which at least one role may come in.
 func (w Want) NetworkCount() int {
 	all := map[string]bool{}
 	for _, role := range w.open() {

@@ -42,38 +42,45 @@ func TestHBA(t *testing.T) {
 		equal  world
 	}{
 		{
-			"absent", world{content: othersText},
+			"absent",
+			world{content: othersText},
 			"create block: absent -> host sessiondb sessionuser 10.1.0.0/24 scram-sha-256; host sessiondb sessionuser 10.2.0.0/24 scram-sha-256; " +
 				"local all sessionuser,sessiondb_owner reject; host all sessionuser,sessiondb_owner all reject" + step,
 			world{content: wantBlock + othersText},
 		},
 		{
-			"a line is missing", world{content: strings.Replace(wantBlock, "host  sessiondb  sessionuser  10.2.0.0/24  scram-sha-256\n", "", 1)},
+			"a line is missing",
+			world{content: strings.Replace(wantBlock, "host  sessiondb  sessionuser  10.2.0.0/24  scram-sha-256\n", "", 1)},
 			"update block: 3 lines -> with host sessiondb sessionuser 10.2.0.0/24 scram-sha-256" + step,
 			world{content: wantBlock},
 		},
 		{
-			"a line is trust", world{content: strings.Replace(wantBlock, "10.2.0.0/24  scram-sha-256", "10.2.0.0/24  trust", 1)},
+			"a line is trust",
+			world{content: strings.Replace(wantBlock, "10.2.0.0/24  scram-sha-256", "10.2.0.0/24  trust", 1)},
 			"update block: host sessiondb sessionuser 10.2.0.0/24 trust -> host sessiondb sessionuser 10.2.0.0/24 scram-sha-256" + step,
 			world{content: wantBlock + "host all all 10.2.0.0/24 trust"},
 		},
 		{
-			"saved with CRLF", world{content: strings.ReplaceAll(wantBlock, "\n", "\r\n")},
+			"saved with CRLF",
+			world{content: strings.ReplaceAll(wantBlock, "\n", "\r\n")},
 			"update block: other spacing or comments -> 4 lines" + step,
 			world{content: wantBlock + strings.ReplaceAll(othersText, "\n", "\r\n")},
 		},
 		{
-			"not first", world{content: othersText + wantBlock},
+			"not first",
+			world{content: othersText + wantBlock},
 			"update block: in line 3; other spacing or comments -> first in the file; 4 lines" + step,
 			world{content: wantBlock + "\n# \n" + othersText},
 		},
 		{
-			"no access", world{edit: func(w *Want, _ *Observation) { w.Roles[0].Access = accessNone }, content: wantBlock},
+			"no access",
+			world{edit: func(w *Want, _ *Observation) { w.Roles[0].Access = accessNone }, content: wantBlock},
 			"update block: host sessiondb sessionuser 10.1.0.0/24 scram-sha-256; host sessiondb sessionuser 10.2.0.0/24 scram-sha-256 -> without it" + step,
 			world{edit: func(w *Want, _ *Observation) { w.Roles[0].Access = "readonly" }, content: wantBlock},
 		},
 		{
-			"not loaded", world{edit: func(_ *Want, o *Observation) {
+			"not loaded",
+			world{edit: func(_ *Want, o *Observation) {
 				o.Server[0].Loaded, o.Local.HBA.Changed = 1_000_000, time.UnixMicro(2_000_000)
 			}, content: wantBlock},
 			"run reload: loaded 00:00:01.000 -> changed 00:00:02.000 [reload PostgreSQL]\n",
@@ -82,25 +89,29 @@ func TestHBA(t *testing.T) {
 			}, content: wantBlock},
 		},
 		{
-			"no END", world{content: strings.Replace(wantBlock, blockEnd, "#", 1)},
+			"no END",
+			world{content: strings.Replace(wantBlock, blockEnd, "#", 1)},
 			"refuse the marks of sessiondbd's block in " + hbaFile + ` are damaged: "# sessiondbd BEGIN" in line 1 has no "# sessiondbd END" after it => ` +
 				"remove the marks with those lines between them that are sessiondbd's; it then writes the block afresh\n",
 			world{content: wantBlock + "# sessiondbd ENDED here\n"},
 		},
 		{
-			"no BEGIN", world{content: othersText + blockEnd + "\n"},
+			"no BEGIN",
+			world{content: othersText + blockEnd + "\n"},
 			"refuse the marks of sessiondbd's block in " + hbaFile + ` are damaged: "# sessiondbd END" in line 3 has no "# sessiondbd BEGIN" before it => ` +
 				"remove the marks with those lines between them that are sessiondbd's; it then writes the block afresh\n",
 			world{content: wantBlock + "# see sessiondbd END\n"},
 		},
 		{
-			"twice", world{content: wantBlock + wantBlock},
+			"twice",
+			world{content: wantBlock + wantBlock},
 			"refuse the marks of sessiondbd's block in " + hbaFile + ` are damaged: a second "# sessiondbd BEGIN" in line 7, after that of line 1 => ` +
 				"remove the marks with those lines between them that are sessiondbd's; it then writes the block afresh\n",
 			world{content: wantBlock},
 		},
 		{
-			"an error of others", world{edit: func(_ *Want, o *Observation) {
+			"an error of others",
+			world{edit: func(_ *Want, o *Observation) {
 				o.Rules = []Rule{{File: hbaFile, Line: 7, Error: "invalid authentication method \"scam\""}}
 			}, content: wantBlock},
 			"refuse " + hbaFile + ":7: invalid authentication method \"scam\": PostgreSQL ignores the whole file while the line is there => mend or remove line 7 of " + hbaFile + ", then reload: " + reloadCmd + "\n",
@@ -109,14 +120,16 @@ func TestHBA(t *testing.T) {
 			}, content: wantBlock},
 		},
 		{
-			"an error of ours", world{edit: func(_ *Want, o *Observation) {
+			"an error of ours",
+			world{edit: func(_ *Want, o *Observation) {
 				o.Rules = []Rule{{File: hbaFile, Line: 2, Error: "invalid"}}
 			}, content: strings.Replace(wantBlock, "host  sessiondb", "hots  sessiondb", 1)},
 			"update block: hots sessiondb sessionuser 10.1.0.0/24 scram-sha-256 -> host sessiondb sessionuser 10.1.0.0/24 scram-sha-256" + step,
 			world{content: wantBlock},
 		},
 		{
-			"a name that cannot be written", world{edit: func(w *Want, _ *Observation) { w.Database = "/db" }, content: wantBlock},
+			"a name that cannot be written",
+			world{edit: func(w *Want, _ *Observation) { w.Database = "/db" }, content: wantBlock},
 			`refuse "/db" cannot be written into pg_hba.conf: what begins with a slash is a regular expression there => choose another name in sessiondbd's config` + "\n",
 			world{edit: func(w *Want, _ *Observation) { w.Database = "all" }, content: strings.ReplaceAll(wantBlock, "host  sessiondb ", `host  "all" `)},
 		},

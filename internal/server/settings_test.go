@@ -39,7 +39,9 @@ func settled(w Want) Observation {
 		Settings: []Setting{
 			{Name: "listen_addresses", Value: listenValue(w), Boot: "localhost", Source: "configuration file"},
 			{Name: "authentication_timeout", Value: "5", Boot: "60", Source: "configuration file"},
-			{Name: "port", Value: "5432"}, {Name: "max_connections", Value: "100"}, {Name: "superuser_reserved_connections", Value: "3"},
+			{Name: "port", Value: "5432"},
+			{Name: "max_connections", Value: "100"},
+			{Name: "superuser_reserved_connections", Value: "3"},
 		},
 		Files: []FileSetting{
 			{File: ourFile, Line: 5, Name: "listen_addresses", Value: listenValue(w)},
