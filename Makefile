@@ -9,7 +9,7 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 DESTDIR ?=
 PREFIX  ?= /usr
 
-STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@2026.2.2
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := build
@@ -17,6 +17,17 @@ GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 
 build: ## bin/sessiondbd, static
 	$(BUILD) -o bin/sessiondbd ./cmd/sessiondbd
+
+# What the package will do; with DESTDIR only the files.
+install: build ## install binary, units and config below DESTDIR, then tell systemd
+	install -D -m 0755 bin/sessiondbd $(DESTDIR)$(PREFIX)/bin/sessiondbd
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system deploy/systemd/*.service deploy/systemd/*.path
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/postgresql@.service.d deploy/systemd/postgresql@.service.d/50-sessiondbd.conf
+	ln -sfn sessiondbd.service $(DESTDIR)/usr/lib/systemd/system/init-session-schema.service
+	install -D -m 0644 deploy/systemd/sessiondbd.sysusers $(DESTDIR)/usr/lib/sysusers.d/sessiondbd.conf
+	install -D -m 0644 deploy/systemd/sessiondbd.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sessiondbd.conf
+	[ -e $(DESTDIR)/etc/sessiondbd/config.yaml ] || install -D -m 0644 deploy/config.yaml $(DESTDIR)/etc/sessiondbd/config.yaml
+	[ -n "$(DESTDIR)" ] || { systemd-sysusers sessiondbd.conf && systemd-tmpfiles --create sessiondbd.conf && systemctl daemon-reload; }
 
 setup: ## install what tests and demo need of Debian (apt)
 	bash internal/lab/setup.sh

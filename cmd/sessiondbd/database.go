@@ -52,27 +52,14 @@ func (h *databaseHost) observe(ctx context.Context) (observation, error) {
 	if err != nil {
 		return o, err
 	}
-	if len(o.schema.Cluster) == 1 {
-		if err := usable(o.schema.Cluster[0]); err != nil {
-			return o, err
-		}
+	if o.server.InRecovery() {
+		return o, postgres.NewError(postgres.Unavailable, "the server is a standby: promote it, or point database.url at the primary")
 	}
 	if o.schema.Remembered, err = h.memory.Recall(); err != nil {
 		return o, err
 	}
 	o.server.Probe()
 	return o, nil
-}
-
-// usable says whether a server of this kind can be looked after at all.
-func usable(c schema.Cluster) error {
-	if !c.Superuser {
-		return postgres.NewError(postgres.NotPermitted, fmt.Sprintf("connected as %s, who is not a superuser: roles and pg_hba.conf cannot be looked at; run sessiondbd as root, which switches to database.os_user, or give database.url a superuser", c.User))
-	}
-	if c.InRecovery {
-		return postgres.NewError(postgres.Unavailable, "the server is a standby: promote it, or point database.url at the primary")
-	}
-	return nil
 }
 
 // diff puts the rooms' resources in order: the door is closed first and opened last.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"sessiondbd/internal/config"
+	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/plan"
 	"sessiondbd/internal/postgres"
 	"sessiondbd/internal/schema"
@@ -45,7 +46,11 @@ func (a *app) setup(parts []string) (setup, error) {
 // host makes the host of one part; done releases it.
 func (s setup) host(part string, opt options) (h plan.Host, done func(), err error) {
 	if part == fire {
-		return &firewallHost{spec: firewallSpec(s.cfg), absent: opt.remove}, func() {}, nil
+		h := &firewallHost{spec: firewallSpec(s.cfg), absent: opt.remove}
+		if h.absent && h.spec.Backend == firewall.Off {
+			h.spec.Backend = firewall.Auto // rules from before it was switched off are taken away too
+		}
+		return h, func() {}, nil
 	}
 	if s.noUser != nil {
 		return unobservable{schema.Goal{Database: s.cfg.Database.Name}.DatabaseResource(), s.noUser}, func() {}, nil

@@ -82,6 +82,11 @@ func (o *Observer) dial(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The server reports it by itself: asking would be a round trip, and half of our questions need it.
+	if c.ParameterStatus("is_superuser") != "on" {
+		c.CloseSoon()
+		return NewError(NotPermitted, "connected as a user who is not a superuser: roles, rights and pg_hba.conf cannot be looked at; run sessiondbd as root, which switches to database.os_user, or give database.url a superuser")
+	}
 	o.conn = c
 	return nil
 }

@@ -27,7 +27,7 @@ func converged(t testing.TB) Observation {
 	t.Helper()
 	g := goal(t)
 	o := Observation{
-		Cluster:    []Cluster{{SystemIdentifier: "7", Superuser: true, User: "postgres"}},
+		Cluster:    []Cluster{{SystemIdentifier: "7"}},
 		Databases:  []Database{{OID: "16384", Owner: g.Owner, Encoding: "UTF8"}},
 		History:    []historyAt{{Table: true, Owner: g.Owner}},
 		Remembered: &Identity{Cluster: "7", Database: "sessiondb", OID: "16384"},

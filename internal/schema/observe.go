@@ -20,9 +20,6 @@ type Observation struct {
 // Cluster is what identifies the cluster.
 type Cluster struct {
 	SystemIdentifier string `json:"system_identifier"`
-	InRecovery       bool   `json:"in_recovery"`
-	Superuser        bool   `json:"superuser"`
-	User             string `json:"user"`
 }
 
 // Database is the session database's row of pg_database.
@@ -107,10 +104,7 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 // IdentityQueries asks only which cluster and which database this is.
 func IdentityQueries(database string, o *Observation) []postgres.Query {
 	return []postgres.Query{
-		{Name: "the cluster", Into: &o.Cluster, SQL: `SELECT
-			CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-			     THEN (SELECT s.system_identifier::text FROM pg_control_system() s) ELSE '' END AS system_identifier,
-			pg_is_in_recovery() AS in_recovery, current_setting('is_superuser') = 'on' AS superuser, current_user AS user`},
+		{Name: "the cluster", Into: &o.Cluster, SQL: `SELECT system_identifier::text AS system_identifier FROM pg_control_system()`},
 		{Name: "the database", Into: &o.Databases, Args: []string{database}, SQL: `SELECT oid::text AS oid,
 			pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding FROM pg_database WHERE datname = $1`},
 	}

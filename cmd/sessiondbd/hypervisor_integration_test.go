@@ -1,0 +1,219 @@
+//go:build integration
+
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sessiondbd/internal/lab"
+)
+
+const documented = "sessionpass123"
+
+// A fresh Debian: install, start, and every VM connects; nobody else does.
+func TestFreshHypervisor(t *testing.T) {
+	h := boot(t, lab.Options{})
+	begin := time.Now()
+	must(t, h, "systemctl", "start", "sessiondbd")
+	t.Logf("systemctl start sessiondbd returned after %s", time.Since(begin).Round(time.Millisecond))
+
+	t.Run("verified when start returns", func(t *testing.T) {
+		inSync(t, h)
+		must(t, h, "systemctl", "is-active", "sessiondbd", "sessiondbd-firewall")
+		out := must(t, h, "sessiondbd", "status")
+		for _, want := range []string{"schema 0004, 1/1 roles, 5/5 networks", "documented initial password"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("status lacks %q:\n%s", want, out)
+			}
+		}
+	})
+	t.Run("documented clients", func(t *testing.T) {
+		clients, err := lab.Clients(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, vm := range h.VMs() {
+			for _, c := range clients {
+				if out, err := c.Run(t.Context(), vm); err != nil {
+					t.Errorf("%s from VM %d: %v\n%s", c.Name, vm.Number, err, out)
+				}
+			}
+		}
+	})
+	t.Run("outside is shut out", func(t *testing.T) {
+		for _, host := range []string{h.Outside.Gateway, h.Outside.Gateway6, "10.1.0.1", "10.5.0.1"} {
+			if tries(t, h.Outside, host) == nil {
+				t.Errorf("the outside reaches %s", host)
+			}
+		}
+		if tries(t, h.VMs()[0], h.VMs()[0].Gateway6) == nil {
+			t.Error("VM 1 gets in over IPv6, which no config allows")
+		}
+		if err := tries(t, h.VMs()[0], h.VMs()[0].Gateway); err != nil {
+			t.Errorf("and yet VM 1: %v", err)
+		}
+	})
+	t.Run("wrong password", func(t *testing.T) {
+		if _, err := asVM(t, h.VMs()[1], "wrong", "SELECT 1"); err == nil || !strings.Contains(err.Error(), "password authentication failed") {
+			t.Errorf("a wrong password: %v", err)
+		}
+	})
+	t.Run("journal tells the story", func(t *testing.T) {
+		journal, err := h.Journal(t.Context(), "sessiondbd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"0002_session_table", "listen_addresses", "sessionuser", "documented initial password"} {
+			if !strings.Contains(journal, want) {
+				t.Errorf("the journal lacks %q:\n%s", want, journal)
+			}
+		}
+		if strings.Contains(journal, documented) || strings.Contains(journal, "SCRAM-SHA-256$") {
+			t.Errorf("the journal holds a password or a verifier:\n%s", journal)
+		}
+	})
+	t.Run("a second apply changes and writes nothing", func(t *testing.T) { secondApply(t, h) })
+	t.Run("drift is repaired", func(t *testing.T) { drift(t, h) })
+	t.Run("allow rules follow the bridges", func(t *testing.T) { bridges(t, h) })
+	t.Run("reload", func(t *testing.T) { reload(t, h) })
+	t.Run("PostgreSQL restarts", func(t *testing.T) {
+		must(t, h, "systemctl", "restart", "postgresql@15-main")
+		eventually(t, "converged after PostgreSQL's restart", 10*time.Second, func() bool {
+			_, _, code := run(t, h, "sessiondbd", "status")
+			return code == 0
+		})
+		if n := must(t, h, "systemctl", "show", "-P", "NRestarts", "sessiondbd"); strings.TrimSpace(n) != "0" {
+			t.Errorf("the daemon was restarted %s times", n)
+		}
+	})
+	t.Run("reboot", func(t *testing.T) { reboot(t, h) })
+	t.Run("remove", func(t *testing.T) { remove(t, h) })
+}
+
+func drift(t *testing.T, h *lab.Hypervisor) {
+	drifts := []struct{ name, do, back string }{
+		{"firewall", "nft flush ruleset", "iptables -t mangle -S SESSIONDB-GUARD && ip6tables -t mangle -S SESSIONDB-GUARD && iptables -C INPUT -p tcp -m tcp --dport 5432 -m comment --comment 'sessiondbd: let the VMs in (made INPUT)' -j SESSIONDB-ALLOW"},
+		{"index", `runuser -u postgres -- psql -qd sessiondb -c "DROP INDEX idx_session_parent"`, `test "$(runuser -u postgres -- psql -Atd sessiondb -c "SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_session_parent'")" = 1`},
+		{"privilege", `runuser -u postgres -- psql -qd sessiondb -c "REVOKE INSERT ON session FROM sessionuser"`, `test "$(runuser -u postgres -- psql -Atd sessiondb -c "SELECT has_table_privilege('sessionuser', 'session', 'INSERT')")" = t`},
+		{"pg_hba.conf", "sed -i /sessiondb/d /etc/postgresql/15/main/pg_hba.conf", "grep -q 'sessiondb  sessionuser  10.5.0.0/24' /etc/postgresql/15/main/pg_hba.conf"},
+	}
+	begin := time.Now()
+	for _, d := range drifts {
+		sh(t, h, d.do)
+	}
+	for _, d := range drifts {
+		eventually(t, d.name+" repaired", 15*time.Second, func() bool {
+			_, _, code := run(t, h, "sh", "-c", d.back)
+			return code == 0
+		})
+		t.Logf("%s is back after %s", d.name, time.Since(begin).Round(time.Millisecond))
+	}
+	if _, err := asVM(t, h.VMs()[3], documented, "INSERT INTO session (inbox_status) VALUES ('pending')"); err != nil {
+		t.Error(err)
+	}
+	inSync(t, h)
+}
+
+func bridges(t *testing.T, h *lab.Hypervisor) {
+	vm := h.VMs()[2]
+	must(t, h, "ip", "addr", "del", "10.3.0.1/24", "dev", "br-vm3")
+	eventually(t, "the rules of a bridge without its address are gone", 5*time.Second, func() bool {
+		_, _, code := run(t, h, "sh", "-c", "iptables -t mangle -S SESSIONDB-GUARD | grep -q 10.3.0.0/24")
+		return code != 0
+	})
+	must(t, h, "ip", "addr", "add", "10.3.0.1/24", "dev", "br-vm3")
+	eventually(t, "VM 3 is let in again", 5*time.Second, func() bool { return tries(t, vm, vm.Gateway) == nil })
+}
+
+func reload(t *testing.T, h *lab.Hypervisor) {
+	const path = "/etc/sessiondbd/config.yaml"
+	write := func(text string) {
+		if err := h.WriteFile(t.Context(), path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("roles:\n  - {name: sessionuser, conection_limit: 7}\n")
+	_, errOut, code := run(t, h, "systemctl", "reload", "sessiondbd")
+	if code == 0 {
+		t.Error("a reload with a bad config succeeds")
+	}
+	if out, _, code := run(t, h, "sessiondbd", "status", "--json"); code != exitFailure || !strings.Contains(out, "conection_limit") {
+		t.Errorf("status does not say why the reload failed: %s\n%s", out, errOut)
+	}
+	if _, err := asVM(t, h.VMs()[0], documented, "SELECT 1"); err != nil {
+		t.Errorf("after a refused reload: %v", err)
+	}
+	write("roles:\n  - name: sessionuser\n    password: {file: /etc/sessiondbd/password}\n    connection_limit: 7\n")
+	if err := h.WriteFile(t.Context(), "/etc/sessiondbd/password", []byte("another pass\n"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	must(t, h, "chgrp", "postgres", "/etc/sessiondbd/password")
+	must(t, h, "systemctl", "reload", "sessiondbd")
+	if got, err := asVM(t, h.VMs()[0], "another pass", "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'sessionuser'"); got != "7" || err != nil {
+		t.Errorf("a good config is not in force when reload returns: %q, %v", got, err)
+	}
+	if _, err := asVM(t, h.VMs()[0], documented, "SELECT 1"); err == nil {
+		t.Error("the old password still opens")
+	}
+	write("")
+	must(t, h, "systemctl", "reload", "sessiondbd")
+	inSync(t, h)
+}
+
+func reboot(t *testing.T, h *lab.Hypervisor) {
+	must(t, h, "systemctl", "enable", "sessiondbd", "sessiondbd-firewall")
+	if err := h.Poweroff(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.PowerOn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "both daemons converged after a boot", 20*time.Second, func() bool {
+		_, _, code := run(t, h, "sessiondbd", "status")
+		return code == 0
+	})
+	if _, err := asVM(t, h.VMs()[4], "another pass", "SELECT count(*) FROM session"); err != nil {
+		t.Error(err)
+	}
+	if failed, err := h.Failed(t.Context()); err != nil || len(failed) > 0 {
+		t.Errorf("failed units %v, %v", failed, err)
+	}
+}
+
+func remove(t *testing.T, h *lab.Hypervisor) {
+	before := sh(t, h, "iptables-save; ip6tables-save")
+	if !strings.Contains(before, "SESSIONDB") {
+		t.Fatal("there is nothing to remove")
+	}
+	must(t, h, "systemctl", "stop", "sessiondbd", "sessiondbd-firewall")
+	if out := sh(t, h, "iptables-save; ip6tables-save"); !strings.Contains(out, "SESSIONDB-GUARD") {
+		t.Error("stopping the service opened the door")
+	}
+	must(t, h, "sessiondbd", "remove")
+	if out := sh(t, h, "iptables-save; ip6tables-save"); strings.Contains(out, "SESSIONDB") {
+		t.Errorf("left behind:\n%s", out)
+	}
+	if n := sh(t, h, `runuser -u postgres -- psql -Atd sessiondb -c "SELECT count(*) > 0 FROM session"`); strings.TrimSpace(n) != "t" {
+		t.Error("remove took data away")
+	}
+}
+
+// secondApply proves that a converged host is only looked at.
+func secondApply(t *testing.T, h *lab.Hypervisor) {
+	must(t, h, "systemctl", "stop", "sessiondbd") // its passes would count too
+	defer must(t, h, "systemctl", "start", "sessiondbd")
+	must(t, h, "sessiondbd", "apply") // the first pass after writes may leave hint bits
+	must(t, h, "runuser", "-u", "postgres", "--", "psql", "-qc", "CHECKPOINT")
+	const state = `runuser -u postgres -- psql -Atc "SELECT pg_snapshot_xmax(pg_current_snapshot()), pg_current_wal_insert_lsn()"; nft list ruleset | md5sum`
+	before := sh(t, h, state)
+	r, code := report(t, h, "apply")
+	if code != exitOK || !r.InSync || len(r.Changes) != 0 {
+		t.Errorf("apply: exit %d, %+v", code, r)
+	}
+	if after := sh(t, h, state); after != before {
+		wal := sh(t, h, `set -- $(echo "`+strings.ReplaceAll(before, "\n", " ")+`" | tr '|' ' '); runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_waldump -p /var/lib/postgresql/15/main/pg_wal -s "$2" 2>/dev/null || true`)
+		t.Errorf("a second apply wrote:\nbefore %safter  %s%s", before, after, wal)
+	}
+}
