@@ -156,15 +156,19 @@ func TestNotSuperuser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.target = target
-	p := h.Plan(t.Context())
-	if err := p.Err(); err != nil {
+	c, err := target.ConnectSession(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseSoon()
+	var o Observation
+	if err := c.Ask(t.Context(), Queries(h.want, c.Version(), &o)); err != nil {
 		t.Fatalf("the batch died: %v", err)
 	}
-	if !errors.Is(h.have.Err(), ErrNotSuperuser) {
-		t.Errorf("observed %v", h.have.Server)
+	if !errors.Is(o.Err(), ErrNotSuperuser) || len(o.Verifiers) != 0 {
+		t.Errorf("observed %v", o.Server)
 	}
-	if r := p.Report(); len(r.Refusals) != 2 || len(r.Changes) != 0 {
+	if r := (plan.Plan{Resources: both(h.want, o)}).Report(); len(r.Refusals) != 2 || len(r.Changes) != 0 {
 		t.Errorf("refusals %v, changes %v", r.Refusals, r.Changes)
 	}
 }
