@@ -86,7 +86,7 @@ func (d *differ) setPassword(r *plan.Resource, role string, password Secret, c p
 // newPassword is how to give a role another password, by where it is looked for.
 func newPassword(s Spec) string {
 	const from = "printf %s 'NEW PASSWORD' | sudo install -m 0400 "
-	if path, ok := strings.CutPrefix(s.Password.Source, "file "); ok {
+	if path := strings.TrimPrefix(s.Password.Source, "file "); strings.HasPrefix(path, "/") {
 		return from + "-o postgres /dev/stdin " + shell(path) + " && sudo systemctl reload sessiondbd"
 	}
 	credential, ok := strings.CutPrefix(s.Password.Source, "credential ")

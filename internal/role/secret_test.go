@@ -40,6 +40,7 @@ func TestNewPassword(t *testing.T) {
 	const from = "printf %s 'NEW PASSWORD' | sudo install -m 0400 "
 	for source, want := range map[string]string{
 		"credential pw.vm":    from + "/dev/stdin /etc/credstore/pw.vm && sudo systemctl restart sessiondbd",
+		"/etc/my secret/pw":   from + "-o postgres /dev/stdin '/etc/my secret/pw' && sudo systemctl reload sessiondbd",
 		"file /etc/secret/pw": from + "-o postgres /dev/stdin /etc/secret/pw && sudo systemctl reload sessiondbd",
 		"":                    from + "/dev/stdin /etc/credstore/r.password && sudo systemctl restart sessiondbd\nwith `credential: r.password` below the role's `password:` in /etc/sessiondbd/config.yaml",
 	} {

@@ -40,7 +40,7 @@ type Password struct {
 	Managed  bool   // false: somebody else looks after it
 	Enforced Secret // what the credential or file holds; empty: neither is there
 	Initial  Secret // for a role without any password, while nothing is enforced
-	Source   string // of the enforced one, for people: "credential NAME" or "file PATH"
+	Source   string // of the enforced one, for people: "credential NAME", or an absolute path
 }
 
 // Want is what the config declares, and what the diffs need to say how to get there.
