@@ -19,59 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sessiondbd/internal/config"
-	"sessiondbd/internal/plan"
 	"sessiondbd/internal/postgres"
-	"sessiondbd/internal/role"
 	"sessiondbd/internal/systemd"
 )
-
-// handoverEnv tells the child on which descriptor it gets what root has read for it.
-const handoverEnv = "SESSIONDBD_HANDOVER_FD"
-
-// handover is what only root may be able to read. It travels over a pipe: neither the command line nor the environment of
-// a process is a secret.
-type handover struct {
-	Path    string            `json:"path"`
-	Config  []byte            `json:"config"`
-	Secrets map[string]string `json:"secrets"` // plain: the type that hides them would hide them here too
-}
-
-func (h handover) secrets() secrets {
-	s := secrets{}
-	for name, text := range h.Secrets {
-		s[name] = role.Secret(text)
-	}
-	return s
-}
-
-func (h handover) config() (*config.Config, error) {
-	if h.Config == nil {
-		return config.Default(), nil
-	}
-	cfg, err := config.Parse(h.Path, h.Config)
-	if err != nil {
-		return nil, configError{err}
-	}
-	return cfg, nil
-}
-
-// takeHandover reads what the parent hands over, if this is such a child.
-func takeHandover() (h handover, ok bool, err error) {
-	fd, err := strconv.Atoi(os.Getenv(handoverEnv))
-	if err != nil {
-		return h, false, nil
-	}
-	_ = os.Unsetenv(handoverEnv)
-	f := os.NewFile(uintptr(fd), "handover")
-	if f == nil {
-		return h, false, fmt.Errorf("%s=%d: no such descriptor", handoverEnv, fd)
-	}
-	defer func() { _ = f.Close() }()
-	if err := json.NewDecoder(f).Decode(&h); err != nil {
-		return h, false, errors.New("the handover from the process that root started cannot be read")
-	}
-	return h, true, nil
-}
 
 // switchUser, when root runs us, runs the same command as the database's user and ends with its exit code: peer
 // authentication wants that user, and nothing that talks to the database needs root. What keeps it from that, and concerns
@@ -233,24 +183,4 @@ func childEnv(u *user.User) []string {
 		}
 	}
 	return env
-}
-
-// unobservable is a host that cannot be looked at, with the reason.
-type unobservable struct {
-	resource string
-	err      error
-}
-
-func (u unobservable) Plan(context.Context) plan.Plan {
-	return plan.Plan{Unobserved: []plan.Failure{{Resource: u.resource, Err: u.err}}}
-}
-
-func (u unobservable) Begin(context.Context) (plan.Executor, func(), error) { return nil, nil, u.err }
-
-func configPathError(cfg *config.Config, key string, err error) error {
-	path := cfg.Path
-	if path == "" {
-		path = "the defaults"
-	}
-	return fmt.Errorf("%s: %s: %w", path, key, err)
 }

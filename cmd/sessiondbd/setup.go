@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"fmt"
+
 	"sessiondbd/internal/config"
 	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/plan"
@@ -76,4 +79,24 @@ func (s setup) database(opt options) (*databaseHost, error) {
 		memory: schema.Memory{Path: stateDir() + "/identity.json"},
 		files:  server.Files{Connect: t.ConnectMaintenance, Flag: restartFlag()},
 	}, nil
+}
+
+// unobservable is a host that cannot be looked at, with the reason.
+type unobservable struct {
+	resource string
+	err      error
+}
+
+func (u unobservable) Plan(context.Context) plan.Plan {
+	return plan.Plan{Unobserved: []plan.Failure{{Resource: u.resource, Err: u.err}}}
+}
+
+func (u unobservable) Begin(context.Context) (plan.Executor, func(), error) { return nil, nil, u.err }
+
+func configPathError(cfg *config.Config, key string, err error) error {
+	path := cfg.Path
+	if path == "" {
+		path = "the defaults"
+	}
+	return fmt.Errorf("%s: %s: %w", path, key, err)
 }

@@ -58,5 +58,5 @@ func (h *databaseHost) describe() string {
 
 // serving says whether the VMs are served although something is left to do.
 func (h *databaseHost) serving() bool {
-	return h.last.schema.Version() > 0 && server.Admitted(h.goals.server, h.last.server) == h.goals.server.NetworkCount()
+	return h.last.schema.Version() > 0 && server.Serves(h.goals.server, h.last.server)
 }

@@ -31,3 +31,13 @@ func (w Want) NetworkCount() int {
 	}
 	return len(all)
 }
+
+// Serves says whether the server listens where the VMs look, and lets every network in.
+func Serves(w Want, o Observation) bool {
+	for _, s := range settings {
+		if v := o.setting(s.name).Value; !s.fits(w, v) && !s.serves(w, v) {
+			return false
+		}
+	}
+	return Admitted(w, o) == w.NetworkCount()
+}
