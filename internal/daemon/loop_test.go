@@ -113,7 +113,7 @@ func TestWaitingForPostgreSQL(t *testing.T) {
 		b.world.set(func(w *world) { w.away = nil })
 		b.pass(time.Second)
 		b.heard("READY " + fine)
-		if got := b.journal.take(); len(got) != 2 || !strings.Contains(got[0], "msg=waited seconds=15") {
+		if got := b.journal.take(); len(got) != 2 || !strings.Contains(got[0], "msg=\"no longer waiting\" after=2m31") {
 			t.Errorf("logged %q", got)
 		}
 	})

@@ -129,7 +129,7 @@ func (l *loop) count(v verdict) {
 		return
 	}
 	if since, was := l.waits.end(time.Now()); was {
-		l.log.Info("waited", "seconds", since.Seconds())
+		l.log.Info("no longer waiting", "after", since.Round(time.Millisecond))
 	}
 	if v.failed {
 		l.retries++

@@ -102,8 +102,8 @@ func count(n int, noun string) string {
 // oneLine cuts what a status line cannot hold.
 func oneLine(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > 200 {
-		return string(r[:199]) + "…"
+	if r := []rune(s); len(r) > 300 {
+		return string(r[:299]) + "…"
 	}
 	return s
 }

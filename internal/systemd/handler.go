@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,12 +57,13 @@ type entry struct {
 
 type pair struct{ key, value string }
 
-// text is message and attributes on one line, for a person. Long values are cut; the journal's fields hold them whole.
-func (e entry) text() string {
+// text is message and attributes on one line, for a person, but for those named. Long values are cut; the journal's
+// fields hold them whole.
+func (e entry) text(but ...string) string {
 	var b strings.Builder
 	b.WriteString(e.message)
 	for _, a := range e.attrs {
-		if a.key == messageID || a.value == "" {
+		if a.key == messageID || a.value == "" || slices.Contains(but, a.key) {
 			continue
 		}
 		b.WriteString(" " + a.key + "=" + quote(a.value))

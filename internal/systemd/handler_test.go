@@ -37,7 +37,7 @@ func TestJournalFields(t *testing.T) {
 	q.stop()
 	close(got)
 	want := []datagram{
-		{"changed part=database pass.resource=role/sessionuser pass.have=10 pass.want=80 pass.took.wall-time=3ms", journal.PriInfo, map[string]string{
+		{"changed pass.resource=role/sessionuser pass.have=10 pass.want=80 pass.took.wall-time=3ms", journal.PriInfo, map[string]string{
 			"SYSLOG_IDENTIFIER": "sessiondbd", "SESSIONDBD_PART": "database", "SESSIONDBD_PASS_RESOURCE": "role/sessionuser", "SESSIONDBD_PASS_HAVE": "10",
 			"SESSIONDBD_PASS_WANT": "80", "MESSAGE_ID": "0a1b", "SESSIONDBD_PASS_TOOK_WALL_TIME": "3ms",
 		}},

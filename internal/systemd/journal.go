@@ -18,6 +18,8 @@ const (
 	// flushTimeout bounds how long the end of the process waits for a journald that does not take what is queued.
 	flushTimeout = 2 * time.Second
 	identifier   = "sessiondbd"
+	// unitTells is the attribute that only repeats the unit which every line of the journal has beside it.
+	unitTells = "part"
 )
 
 type sendFunc func(message string, p journal.Priority, fields map[string]string) error
@@ -67,7 +69,7 @@ func (q *queue) run() {
 
 // deliver sends one entry, then says how many were lost before it could be sent, so that a gap is visible where it is.
 func (q *queue) deliver(e entry) {
-	if err := q.send(e.text(), priority(e.level), fields(e)); err != nil {
+	if err := q.send(e.text(unitTells), priority(e.level), fields(e)); err != nil {
 		q.dropped.Add(1)
 		return
 	}
