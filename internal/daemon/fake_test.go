@@ -128,6 +128,7 @@ func (m *manager) Status(s string) error               { return m.hear("STATUS "
 func (m *manager) Reloading() error                    { return m.hear("RELOADING") }
 func (m *manager) Stopping() error                     { return m.hear("STOPPING") }
 func (m *manager) ExtendTimeout(d time.Duration) error { return m.hear(fmt.Sprintf("EXTEND %v", d)) }
+
 func (m *manager) Watchdog() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -196,12 +197,16 @@ type bench struct {
 func onBench(t *testing.T, prepare func(b *bench), f func(b *bench)) {
 	path := filepath.Join(t.TempDir(), "database", "status.json")
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{t: t, world: &world{}, manager: &manager{began: time.Now()}, journal: &journal{},
-			wake: make(chan string), reload: make(chan os.Signal, 1), path: path, done: make(chan error, 1)}
-		b.part = Part{Name: "database", Host: b.world, Wake: b.wake, Interval: 10 * time.Second, Repair: true,
+		b := &bench{
+			t: t, world: &world{}, manager: &manager{began: time.Now()}, journal: &journal{},
+			wake: make(chan string), reload: make(chan os.Signal, 1), path: path, done: make(chan error, 1),
+		}
+		b.part = Part{
+			Name: "database", Host: b.world, Wake: b.wake, Interval: 10 * time.Second, Repair: true,
 			Describe:  func(plan.Report) string { return "schema 0004, 1/1 roles, 5/5 networks" },
 			Retry:     func(err error) bool { return errors.Is(err, errAway) },
-			StateFile: path, Close: func() { b.closed++ }}
+			StateFile: path, Close: func() { b.closed++ },
+		}
 		b.opts = Options{Log: b.journal.logger(), Notify: b.manager, Reload: b.reload}
 		if prepare != nil {
 			prepare(b)

@@ -302,6 +302,53 @@ func TestWatchdogIsFedByProgressOnly(t *testing.T) {
 	})
 }
 
+func TestHungPassDoesNotLookVerified(t *testing.T) {
+	onBench(t, nil, func(b *bench) {
+		b.manager.take()
+		b.journal.take()
+		hold := make(chan struct{})
+		b.world.set(func(w *world) { w.hang = hold })
+		b.wake <- "something"
+		b.pass(9 * time.Second)
+		b.heard()
+		b.pass(time.Minute)
+		b.heard("STATUS waiting: no progress for 10s")
+		b.logged(`level=WARN msg="the pass makes no progress" for=10s`)
+		if s := b.state(); s.State != Waiting {
+			t.Errorf("state %s", s.State)
+		}
+		close(hold)
+		b.pass(0)
+		b.heard("STATUS " + fine)
+		if s := b.state(); s.State != Converged {
+			t.Errorf("state %s", s.State)
+		}
+	})
+}
+
+func TestLongStepExtendsTheStartAsLongAsTheWatchdogWould(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.opts.Watchdog = 2 * time.Minute
+		b.world.hang = make(chan struct{})
+	}, func(b *bench) {
+		extended := func(d time.Duration) (n int) {
+			b.pass(d)
+			for _, h := range b.manager.take() {
+				if strings.HasPrefix(h, "EXTEND") {
+					n++
+				}
+			}
+			return n
+		}
+		if n := extended(119 * time.Second); n < 5 { // each gives a minute, one every 20 s
+			t.Errorf("%d extensions in two minutes", n)
+		}
+		if n := extended(10 * time.Minute); n != 0 {
+			t.Errorf("%d extensions of a start that hangs", n)
+		}
+	})
+}
+
 func TestReload(t *testing.T) {
 	bad := errors.New("config.yaml:3: roles[0].acess: unknown key")
 	next := &world{drift: []string{"connection_limit"}}

@@ -11,6 +11,10 @@ import (
 // between two signs of progress.
 const startExtension = time.Minute
 
+// slowPass is how long a pass may go without a sign of progress before the state says so: a PostgreSQL that hangs
+// must not look verified.
+const slowPass = 10 * time.Second
+
 // result is what the goroutine of a pass hands back: its outcome and the last plan that it saw.
 type result struct {
 	outcome plan.Outcome
@@ -52,12 +56,22 @@ func (l *loop) pass(ctx context.Context, reason string) {
 func (l *loop) attend(ctx context.Context, steps <-chan plan.Change, res <-chan result, reason string) (r result, ended bool) {
 	var grace <-chan time.Time
 	done := ctx.Done()
+	slow, still := time.NewTimer(slowPass), 0
+	defer slow.Stop()
 	for {
 		select {
 		case c := <-steps:
 			l.changed(c, reason)
+			still = 0
+			slow.Reset(slowPass)
 		case <-l.part.Progress:
 			l.alive()
+			still = 0
+			slow.Reset(slowPass)
+		case <-slow.C:
+			still++
+			l.hanging(still)
+			slow.Reset(slowPass)
 		case w, ok := <-l.part.Wake:
 			l.heed(w, ok)
 		case r := <-res:
@@ -67,6 +81,7 @@ func (l *loop) attend(ctx context.Context, steps <-chan plan.Change, res <-chan 
 			return r, true
 		case <-done:
 			done = nil
+			slow.Stop()
 			l.stop()
 			grace = time.After(l.opts.Grace)
 		case <-grace:
@@ -81,6 +96,22 @@ func (l *loop) changed(c plan.Change, reason string) {
 	l.log.Info("changed", "resource", c.Resource, "action", string(c.Action), "field", c.Field,
 		"have", c.Have, "want", c.Want, "summary", c.Summary, "reason", reason)
 	l.alive()
+}
+
+// hanging says that the pass does not get on; its end will say what is true then. A start is given as long for one
+// step as the watchdog gives afterwards, when it begins to watch.
+func (l *loop) hanging(times int) {
+	if !l.state.Ready && time.Duration(times)*slowPass < l.opts.Watchdog {
+		l.notify.extend(startExtension)
+	}
+	if times > 1 {
+		return
+	}
+	l.state.State = Waiting
+	l.state.Status = "waiting: no progress for " + slowPass.String()
+	l.log.Warn("the pass makes no progress", "for", slowPass)
+	l.notify.status(l.state.Status)
+	l.file.write(l.state)
 }
 
 // alive says that the pass gets on.

@@ -57,8 +57,10 @@ func newState(part string) State {
 	if err != nil {
 		start = 0
 	}
-	return State{Part: part, PID: os.Getpid(), PIDStart: start, BootID: bootID(), Started: time.Now(),
-		State: Starting, Status: "starting", Items: []Resource{}, Report: lists(plan.Report{})}
+	return State{
+		Part: part, PID: os.Getpid(), PIDStart: start, BootID: bootID(), Started: time.Now(),
+		State: Starting, Status: "starting", Items: []Resource{}, Report: lists(plan.Report{}),
+	}
 }
 
 func passOf(reason string, began time.Time) Pass {

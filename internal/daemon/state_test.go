@@ -198,15 +198,21 @@ func TestStatusCode(t *testing.T) {
 
 func TestPrintStatus(t *testing.T) {
 	now := fixedTime
-	good := State{Part: "firewall", State: Converged, Status: "5/5 networks, 0 drift", PID: 17, Started: now.Add(-3 * 24 * time.Hour), Changes: 1,
+	good := State{
+		Part: "firewall", State: Converged, Status: "5/5 networks, 0 drift", PID: 17, Started: now.Add(-3 * 24 * time.Hour), Changes: 1,
 		LastPass: Pass{now.Add(-4 * time.Second), "interval", 0.0023},
-		Items:    []Resource{{"firewall/ipv4", "in_sync", now.Add(-4 * time.Second)}}}
-	bad := State{Part: "database", State: Degraded, Status: "degraded: schema/session refused: column messages is text", PID: 18, Started: now.Add(-90 * time.Minute),
+		Items:    []Resource{{"firewall/ipv4", "in_sync", now.Add(-4 * time.Second)}},
+	}
+	bad := State{
+		Part: "database", State: Degraded, Status: "degraded: schema/session refused: column messages is text", PID: 18, Started: now.Add(-90 * time.Minute),
 		LastPass: Pass{now.Add(-4 * time.Second), "start, nftables changed", 1.5}, Reload: Reload{Seq: 1, Error: "config.yaml:3: port: not a number"},
 		Items: []Resource{{"schema/session", "refused", now.Add(-5 * time.Minute)}, {"hba", "blocked", time.Time{}}},
-		Report: plan.Report{Refusals: []plan.Refusal{{Resource: "schema/session", Summary: "column messages is text", Remedy: "first\nsecond"}},
+		Report: plan.Report{
+			Refusals: []plan.Refusal{{Resource: "schema/session", Summary: "column messages is text", Remedy: "first\nsecond"}},
 			Blocked:  []plan.Blocked{{Resource: "hba", By: "schema/session"}},
-			Warnings: []plan.Warning{{Resource: "role/x", Summary: "documented password"}}}}
+			Warnings: []plan.Warning{{Resource: "role/x", Summary: "documented password"}},
+		},
+	}
 	ended := State{PID: 19, State: Converged, Status: "0 drift"}
 	var b bytes.Buffer
 	err := PrintStatus(&b, []Seen{{"firewall", true, &good}, {"database", true, &bad}, {"a", false, &ended}, {Part: "b"}}, now)

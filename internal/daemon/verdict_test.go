@@ -27,8 +27,10 @@ func TestJudge(t *testing.T) {
 		{"refused, serving", with(outcome(false), refusal), true, nil, verdict{Degraded, "degraded: schema/session refused: column messages is text; schema 0004", true, false, ""}},
 		{"refused after a change: what was done is no drift", with(outcome(false, change), refusal), true, nil, verdict{Degraded, "degraded: schema/session refused: column messages is text; schema 0004", true, false, ""}},
 		{"drift looked at", looked(outcome(false, change)), true, nil, verdict{Degraded, "degraded: 1 drift: role/x login; schema 0004", true, false, ""}},
-		{"two problems", with(outcome(false), refusal, plan.Blocked{Resource: "hba", By: "schema/session"}), true, nil,
-			verdict{Degraded, "degraded: schema/session refused: column messages is text (and 1 more, see `sessiondbd status`); schema 0004", true, false, ""}},
+		{
+			"two problems", with(outcome(false), refusal, plan.Blocked{Resource: "hba", By: "schema/session"}), true, nil,
+			verdict{Degraded, "degraded: schema/session refused: column messages is text (and 1 more, see `sessiondbd status`); schema 0004", true, false, ""},
+		},
 		{"failed", with(outcome(false), plan.Failure{Resource: "hba", Err: fault}), true, nil, verdict{Degraded, "degraded: hba: disk full; schema 0004", true, true, ""}},
 		{"waiting", with(outcome(false), away), false, nil, verdict{Waiting, "waiting: database/x: " + errAway.Error(), false, true, "database/x: " + errAway.Error()}},
 		{"waiting before all else", with(outcome(false), refusal, away), true, fault, verdict{Waiting, "waiting: database/x: " + errAway.Error(), true, true, "database/x: " + errAway.Error()}},
