@@ -186,6 +186,18 @@ func TestConverged(t *testing.T) {
 	check(t, both(declared(), Observation{})) // not observed: the plan says so elsewhere
 }
 
+// A level of hardening that is not built yet must not pass for one that is in force.
+func TestStrictIsNotPretended(t *testing.T) {
+	w := declared()
+	w.Strict = true
+	for _, r := range Access(w, converged()) {
+		if r.Name == "grants/PUBLIC" && len(r.Warnings) == 1 && strings.Contains(r.Warnings[0].Summary, "strict") {
+			return
+		}
+	}
+	t.Error("hardening: strict passes without a word")
+}
+
 func TestNeeds(t *testing.T) {
 	needs := func(list []plan.Resource) map[string][]string {
 		all := map[string][]string{}

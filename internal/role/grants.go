@@ -121,6 +121,10 @@ func (d *differ) grants(s Spec) plan.Resource {
 // everybody compares the rights of PUBLIC, which every role has that may connect.
 func (d *differ) everybody() plan.Resource {
 	r := plan.Resource{Name: "grants/PUBLIC", Needs: d.needs()}
+	if d.want.Strict {
+		// A config that asks for more than it gets must hear of it.
+		r.Warn("hardening is strict, which this version does not offer: what it takes away beyond standard (DO, advisory locks, large objects, logical messages) stays open", "set hardening: standard, or keep strict for the version that offers it")
+	}
 	for _, e := range d.entries {
 		if why := unwantedOfPublic(e); e.Grantee == "" && why != "" {
 			have := "granted" + by(e)

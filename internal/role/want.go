@@ -48,6 +48,7 @@ type Want struct {
 	Database string
 	Owner    string // owns database and objects; nobody logs in as it
 	Roles    []Spec
+	Strict   bool          // the config asks for hardening: strict
 	Cache    *Cache        // remembers comparisons between passes; nil: each is computed anew
 	Salt     func() []byte // of new verifiers; nil: 16 random bytes
 }
