@@ -10,6 +10,7 @@ import (
 	"sessiondbd/internal/role"
 	"sessiondbd/internal/schema"
 	"sessiondbd/internal/server"
+	"sessiondbd/internal/systemd"
 )
 
 // databaseHost is everything that is kept inside PostgreSQL and its files.
@@ -27,6 +28,7 @@ type observation struct {
 	schema schema.Observation
 	role   role.Observation
 	server server.Observation
+	units  []systemd.ForeignUnit
 }
 
 // Plan observes in one batch, then lets each room compare.
@@ -59,6 +61,7 @@ func (h *databaseHost) observe(ctx context.Context) (observation, error) {
 		return o, err
 	}
 	o.server.Probe()
+	o.units = systemd.ForeignUnits(systemd.UnitDirs)
 	return o, nil
 }
 
@@ -66,7 +69,9 @@ func (h *databaseHost) observe(ctx context.Context) (observation, error) {
 func (h *databaseHost) diff(o observation) []plan.Resource {
 	list := server.Settings(h.goals.server, o.server)
 	list = append(list, role.Owner(h.goals.role, o.role)...)
-	list = append(list, schema.DiffDatabase(h.goals.schema, o.schema))
+	database := schema.DiffDatabase(h.goals.schema, o.schema)
+	warnOneshots(&database, o.units)
+	list = append(list, database)
 	inside := slices.Concat(
 		schema.Diff(h.goals.schema, o.schema),
 		role.Access(h.goals.role, o.role),
