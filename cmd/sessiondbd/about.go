@@ -38,9 +38,8 @@ func (a *app) versionCommand() *cobra.Command {
 }
 
 func (a *app) configCommand() *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "validate or print the config", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		_ = cmd.Usage()
-		return usageError{fmt.Errorf("config: say check or show")}
+	c := &cobra.Command{Use: "config", Short: "validate or print the config", Args: commandNames, RunE: func(cmd *cobra.Command, _ []string) error {
+		return a.incomplete(cmd, "config: say check or show")
 	}}
 	c.AddCommand(&cobra.Command{
 		Use: "check", Short: "validate the config and the passwords that it names", Args: cobra.NoArgs,

@@ -6,7 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,15 +39,17 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sessiondbd",
 		Short: "the session database of this hypervisor: schema, roles, access and firewall, kept as the config says",
-		Args:  cobra.NoArgs,
+		Args:  commandNames,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_ = cmd.Usage()
-			return usageError{errors.New("name a command")}
+			return a.incomplete(cmd, "name a command")
 		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.configSet = cmd.Flags().Changed("config")
+			if err := a.check(cmd); err != nil {
+				return usageError{err}
+			}
 			return a.startLog()
 		},
 	}
@@ -61,10 +63,37 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.planCommand(), a.applyCommand(), a.runCommand(), a.statusCommand(), a.removeCommand(), a.configCommand(), a.versionCommand())
 	root.AddCommand(a.reloadCommand(), a.restartCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
-	for _, c := range root.Commands() {
-		usageErrors(c)
-	}
+	root.SetHelpCommand(&cobra.Command{Use: "help [command]", Short: "explain a command", RunE: help})
+	usageErrors(root)
 	return root
+}
+
+func help(cmd *cobra.Command, args []string) error {
+	c, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return usageError{fmt.Errorf("there is no command %q", strings.Join(args, " "))}
+	}
+	return c.Help()
+}
+
+// commandNames is called with what is no command's name, for a command that has others below it.
+func commandNames(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("unknown command %q for %q%s", args[0], cmd.CommandPath(), hint)
+}
+
+// incomplete tells what a command lacks. Standard output is for what was asked for.
+func (a *app) incomplete(cmd *cobra.Command, lacks string) error {
+	cmd.SetOut(a.stderr)
+	_ = cmd.Usage()
+	return usageError{errors.New(lacks)}
 }
 
 // usageErrors makes cobra's own complaints about arguments exit with 64.
@@ -92,15 +121,23 @@ func (a *app) jsonFlag(c *cobra.Command) {
 }
 
 // parts are those that the command is about, in the order in which they are treated: the door is closed first.
-func (a *app) parts() ([]string, error) {
-	all := []string{fire, database}
-	if a.only == "" {
-		return all, nil
+func (a *app) parts() []string {
+	if a.only != "" {
+		return []string{a.only}
 	}
-	if !slices.Contains(all, a.only) {
-		return nil, usageError{fmt.Errorf("--only %s: must be database or firewall", a.only)}
+	return []string{fire, database}
+}
+
+// check judges the flags' values. An empty one is what an unset variable in somebody's script left: no reason to go on with
+// everything.
+func (a *app) check(cmd *cobra.Command) error {
+	switch {
+	case cmd.Flags().Changed("only") && a.only != database && a.only != fire:
+		return fmt.Errorf("--only %s: must be database or firewall", a.only)
+	case a.configPath == "":
+		return errors.New("--config: must name a file")
 	}
-	return []string{a.only}, nil
+	return nil
 }
 
 func (a *app) has(part string) bool { return a.only == "" || a.only == part }
@@ -124,6 +161,9 @@ func (a *app) loadConfig() (*config.Config, error) {
 	cfg, err := config.Load(a.configPath, a.configSet)
 	if err != nil {
 		return nil, configError{err}
+	}
+	if _, err := databaseTarget(cfg); err != nil {
+		return nil, err
 	}
 	return cfg, nil
 }

@@ -52,9 +52,6 @@ func (a *app) removeCommand() *cobra.Command {
 				}
 				return nil
 			}
-			if _, err := a.parts(); err != nil {
-				return err
-			}
 			a.only = fire
 			return a.each(cmd.Context(), options{remove: true}, a.converge, "removed")
 		},
@@ -72,10 +69,7 @@ func (a *app) converge(ctx context.Context, h plan.Host) plan.Outcome {
 
 // each lets a pass go over every part, prints what they report as one, and returns the exit code.
 func (a *app) each(ctx context.Context, opt options, pass func(context.Context, plan.Host) plan.Outcome, verb string) error {
-	parts, err := a.parts()
-	if err != nil {
-		return err
-	}
+	parts := a.parts()
 	s, err := a.setup(parts)
 	if err != nil {
 		return err

@@ -72,6 +72,8 @@ func exitCode(err error) int {
 		return exitNotAllowed
 	case errors.Is(err, firewall.ErrMissing):
 		return exitUnavailable
+	case errors.Is(err, firewall.ErrBusy):
+		return exitTryAgain
 	}
 	switch postgres.ClassOf(err) {
 	case postgres.NotPermitted:

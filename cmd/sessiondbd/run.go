@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -29,10 +29,7 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 func (a *app) run(ctx context.Context) error {
-	parts, err := a.parts()
-	if err != nil {
-		return err
-	}
+	parts := a.parts()
 	s, err := a.setup(parts)
 	if err != nil {
 		return err
@@ -41,8 +38,8 @@ func (a *app) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
@@ -52,6 +49,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	hups := fan(ctx, reload, len(parts))
 	var loops sync.WaitGroup
+	failed := make([]error, len(parts))
 	for i, part := range parts {
 		p, err := a.part(s, part)
 		if err != nil {
@@ -59,16 +57,13 @@ func (a *app) run(ctx context.Context) error {
 		}
 		opts := daemon.Options{Log: a.log, Notify: notify[i], Watchdog: watchdog, Reload: hups[i], Load: a.reloader(s, part)}
 		loops.Go(func() {
-			if err := daemon.Run(ctx, p, opts); err != nil {
-				cancel(err)
+			if failed[i] = daemon.Run(ctx, p, opts); failed[i] != nil {
+				cancel() // one part alone is not what was asked for
 			}
 		})
 	}
 	loops.Wait()
-	if err := context.Cause(ctx); err != nil && err != context.Canceled {
-		return err
-	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // fan gives every loop its own copy of a signal.
@@ -184,7 +179,7 @@ func (a *app) reloadCommand() *cobra.Command {
 				return usageError{fmt.Errorf("--only is needed")}
 			}
 			err := daemon.WaitReload(cmd.Context(), runDir(a.only)+"/status.json", pid)
-			if err != nil && strings.Contains(err.Error(), daemon.ErrReload.Error()) {
+			if errors.Is(err, daemon.ErrReload) {
 				return configError{err}
 			}
 			return err

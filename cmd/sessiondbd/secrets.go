@@ -40,7 +40,7 @@ func readSecrets(cfg *config.Config) (secrets, error) {
 			err = role.CheckPassword(text)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("roles[%d].password.%s: %s: %w", i, name, path, err))
+			errs = append(errs, configPathError(cfg, fmt.Sprintf("roles[%d].password.%s", i, name), fmt.Errorf("%s: %w", path, err)))
 			continue
 		}
 		s[r.Name] = role.Secret(text)

@@ -70,9 +70,9 @@ func (s setup) database(opt options) (*databaseHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := postgres.NewTarget(s.cfg.Database.URL.Reveal(), s.cfg.Database.Name)
+	t, err := databaseTarget(s.cfg)
 	if err != nil {
-		return nil, configError{configPathError(s.cfg, "database.url", err)}
+		return nil, err
 	}
 	return &databaseHost{
 		goals: g, target: t, observer: postgres.NewObserver(t),
@@ -99,4 +99,13 @@ func configPathError(cfg *config.Config, key string, err error) error {
 		path = "the defaults"
 	}
 	return fmt.Errorf("%s: %s: %w", path, key, err)
+}
+
+// databaseTarget reads the connection string, which the config's own room takes for any text.
+func databaseTarget(cfg *config.Config) (postgres.Target, error) {
+	t, err := postgres.NewTarget(cfg.Database.URL.Reveal(), cfg.Database.Name)
+	if err != nil {
+		return t, configError{configPathError(cfg, "database.url", err)}
+	}
+	return t, nil
 }

@@ -12,24 +12,19 @@ import (
 
 // status prints what the daemons' state files say.
 func (a *app) status() error {
-	parts, err := a.parts()
-	if err != nil {
-		return err
-	}
 	var all []daemon.Seen
-	for _, part := range parts {
+	for _, part := range a.parts() {
 		seen, err := daemon.See(part, runDir(part)+"/status.json")
 		if err != nil {
 			return err
 		}
 		all = append(all, seen)
 	}
+	told := told(daemon.StatusCode(all))
 	if a.json {
-		err = daemon.PrintStatusJSON(a.stdout, all)
-	} else {
-		err = daemon.PrintStatus(a.stdout, all, time.Now())
+		return errors.Join(daemon.PrintStatusJSON(a.stdout, all), told)
 	}
-	return errors.Join(err, told(daemon.StatusCode(all)))
+	return errors.Join(daemon.PrintStatus(a.stdout, all, time.Now()), told)
 }
 
 // told is the exit code of an outcome that is on the screen already.
