@@ -52,7 +52,16 @@ func (c *Conn) ask(ctx context.Context, queries []Query) error {
 			args[i] = []byte(a)
 		}
 		// One JSON document a query: types arrive with their names, and no driver-side type map is needed.
-		b.ExecParams("SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM ("+q.SQL+"\n) q", args, nil, nil, nil)
+		sql := "SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (" + q.SQL + "\n) q"
+		name, err := c.statement(ctx, sql)
+		if err != nil {
+			return fmt.Errorf("asking for %s: %w", q.Name, queryError(err))
+		}
+		if name != "" {
+			b.ExecPrepared(name, args, nil, nil)
+		} else {
+			b.ExecParams(sql, args, nil, nil, nil)
+		}
 	}
 	res := c.ExecBatch(ctx, b)
 	for _, q := range queries {
@@ -73,6 +82,24 @@ func (c *Conn) ask(ctx context.Context, queries []Query) error {
 		return queryError(err)
 	}
 	return nil
+}
+
+// statement is the name under which a query is prepared. On a connection that is kept, one that comes again is prepared:
+// half of what a look costs is planning. A document's type never changes, so neither do the statements.
+func (c *Conn) statement(ctx context.Context, sql string) (name string, err error) {
+	if c.asked == nil {
+		return "", nil
+	}
+	name, again := c.asked[sql]
+	if again && name == "" {
+		c.prepared++
+		name = fmt.Sprintf("q%d", c.prepared)
+		_, err = c.Prepare(ctx, name, sql, nil)
+	}
+	if err == nil {
+		c.asked[sql] = name
+	}
+	return name, err
 }
 
 func closeBatch(res *pgconn.MultiResultReader) error {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // Observer looks at the server over one standing connection, and notices when that is lost. It is not safe for
@@ -18,6 +19,9 @@ type Observer struct {
 	stop context.CancelFunc
 	idle sync.WaitGroup
 }
+
+// patience bounds one look: a server that was stopped in its tracks accepts connections, and never answers.
+const patience = 15 * time.Second
 
 // NewObserver returns an observer that dials when it is first asked.
 func NewObserver(t Target) *Observer { return &Observer{target: t} }
@@ -42,6 +46,8 @@ func (o *Observer) Give(c *Conn) {
 // Ask runs queries over one connection: to the session database (the shared catalogues are visible there), or, while that
 // does not exist, to the maintenance database, without the queries that are marked Session. It says which it was.
 func (o *Observer) Ask(ctx context.Context, version func(int) []Query) (session bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	o.rest()
 	reused := !o.conn.Dead()
 	for {
@@ -54,6 +60,9 @@ func (o *Observer) Ask(ctx context.Context, version func(int) []Query) (session 
 			if session || !q.Session {
 				queries = append(queries, q)
 			}
+		}
+		if o.Standing {
+			o.conn.keep()
 		}
 		err = o.conn.Ask(ctx, queries)
 		// A standing connection may have died with a server that is back already.

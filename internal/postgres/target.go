@@ -66,6 +66,16 @@ func (t Target) MaintenanceDatabase() string { return t.maintenance.Database }
 type Conn struct {
 	*pgconn.PgConn
 	Database string
+
+	asked    map[string]string // on a connection that is kept: queries that were asked, and the statement once prepared
+	prepared int
+}
+
+// keep says that the connection will be asked the same again and again.
+func (c *Conn) keep() {
+	if c.asked == nil {
+		c.asked = map[string]string{}
+	}
 }
 
 func (t Target) connect(ctx context.Context, database string) (*Conn, error) {
@@ -75,7 +85,7 @@ func (t Target) connect(ctx context.Context, database string) (*Conn, error) {
 	if err != nil {
 		return nil, connectError(database, err)
 	}
-	c := &Conn{pc, database}
+	c := &Conn{PgConn: pc, Database: database}
 	if v := c.Version(); v < MinVersion {
 		_ = pc.Close(ctx)
 		return nil, &Error{Class: Unavailable, msg: fmt.Sprintf("PostgreSQL %s is older than %d, the oldest that sessiondbd serves", pc.ParameterStatus("server_version"), MinVersion/10000)}
