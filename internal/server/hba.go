@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,15 +46,19 @@ func manageHBA(r *plan.Resource, o Observation, lines []string) {
 	}
 	step := WriteFile{Path: file.Real, Exists: true, Old: file.Content, Content: block + rest, Check: CheckHBA}
 	if first == 0 {
-		r.Add(plan.Create, "block", "absent", strings.Join(blockRules(block), "; "), "the VMs may come in from their networks, our roles from nowhere else", step)
+		r.Add(plan.Create, "block", "", strings.Join(blockRules(block), "\n"), o.whyBlock(), step)
 		return
 	}
-	have, want := blockDifference(blockRules(old), blockRules(block))
-	if first != 1 {
-		have = fmt.Sprintf("in line %d; %s", first, have)
-		want = "first in the file; " + want
+	have, want := strings.Join(blockRules(old), "\n"), strings.Join(blockRules(block), "\n")
+	switch {
+	case first != 1:
+		r.Add(plan.Update, "place", fmt.Sprintf("from line %d on", first), "from line 1 on", "PostgreSQL takes the first line that matches: lines above the block would decide", step)
+	case have == want:
+		r.Add(plan.Update, "block", "other spacing or comments", count(len(lines), "line"), "the block is kept to the letter, so that an edit is noticed", step)
 	}
-	r.Add(plan.Update, "block", have, want, "the VMs may come in from their networks, our roles from nowhere else", step)
+	if have != want {
+		r.Add(plan.Update, "block", have, want, o.whyBlock(), step)
+	}
 }
 
 // refuseErrors refuses every line that PostgreSQL cannot take and that is not excepted: one of them discards the whole file.
@@ -72,23 +75,9 @@ func (o Observation) refuseErrors(r *plan.Resource, except func(Rule) bool) bool
 	return found
 }
 
-// blockDifference says which rules are there and should not be, and the other way round.
-func blockDifference(have, want []string) (string, string) {
-	only := func(a, b []string) string {
-		return strings.Join(slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) }), "; ")
-	}
-	surplus, missing := only(have, want), only(want, have)
-	switch {
-	case surplus == "" && missing == "" && slices.Equal(have, want):
-		return "other spacing or comments", count(len(want), "line")
-	case surplus == "" && missing == "":
-		return "another order", count(len(want), "line")
-	case surplus == "":
-		return count(len(have), "line"), "with " + missing
-	case missing == "":
-		return surplus, "without it"
-	}
-	return surplus, missing
+// whyBlock is the reason for our block, and where it stands.
+func (o Observation) whyBlock() string {
+	return "the VMs may log in from their networks with the password, our roles from nowhere else; first in " + o.Local.HBA.Path
 }
 
 func count(n int, noun string) string {

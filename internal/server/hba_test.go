@@ -30,7 +30,13 @@ func withHBA(content string) Observation {
 }
 
 func TestHBA(t *testing.T) {
-	const step = " [write " + hbaFile + "]\n"
+	const (
+		step     = " [write " + hbaFile + "]\n"
+		vm1      = "host sessiondb sessionuser 10.1.0.0/24 scram-sha-256; "
+		vm2      = "host sessiondb sessionuser 10.2.0.0/24 scram-sha-256; "
+		noOthers = "local all sessionuser,sessiondb_owner reject; host all sessionuser,sessiondb_owner all reject"
+		whole    = vm1 + vm2 + noOthers
+	)
 	type world struct {
 		edit    func(*Want, *Observation)
 		content string
@@ -44,20 +50,19 @@ func TestHBA(t *testing.T) {
 		{
 			"absent",
 			world{content: othersText},
-			"create block: absent -> host sessiondb sessionuser 10.1.0.0/24 scram-sha-256; host sessiondb sessionuser 10.2.0.0/24 scram-sha-256; " +
-				"local all sessionuser,sessiondb_owner reject; host all sessionuser,sessiondb_owner all reject" + step,
+			"create block:  -> " + whole + step,
 			world{content: wantBlock + othersText},
 		},
 		{
 			"a line is missing",
 			world{content: strings.Replace(wantBlock, "host  sessiondb  sessionuser  10.2.0.0/24  scram-sha-256\n", "", 1)},
-			"update block: 3 lines -> with host sessiondb sessionuser 10.2.0.0/24 scram-sha-256" + step,
+			"update block: " + vm1 + noOthers + " -> " + whole + step,
 			world{content: wantBlock},
 		},
 		{
 			"a line is trust",
 			world{content: strings.Replace(wantBlock, "10.2.0.0/24  scram-sha-256", "10.2.0.0/24  trust", 1)},
-			"update block: host sessiondb sessionuser 10.2.0.0/24 trust -> host sessiondb sessionuser 10.2.0.0/24 scram-sha-256" + step,
+			"update block: " + vm1 + "host sessiondb sessionuser 10.2.0.0/24 trust; " + noOthers + " -> " + whole + step,
 			world{content: wantBlock + "host all all 10.2.0.0/24 trust"},
 		},
 		{
@@ -69,13 +74,13 @@ func TestHBA(t *testing.T) {
 		{
 			"not first",
 			world{content: othersText + wantBlock},
-			"update block: in line 3; other spacing or comments -> first in the file; 4 lines" + step,
+			"update place: from line 3 on -> from line 1 on" + step,
 			world{content: wantBlock + "\n# \n" + othersText},
 		},
 		{
 			"no access",
 			world{edit: func(w *Want, _ *Observation) { w.Roles[0].Access = accessNone }, content: wantBlock},
-			"update block: host sessiondb sessionuser 10.1.0.0/24 scram-sha-256; host sessiondb sessionuser 10.2.0.0/24 scram-sha-256 -> without it" + step,
+			"update block: " + whole + " -> " + noOthers + step,
 			world{edit: func(w *Want, _ *Observation) { w.Roles[0].Access = "readonly" }, content: wantBlock},
 		},
 		{
@@ -124,7 +129,7 @@ func TestHBA(t *testing.T) {
 			world{edit: func(_ *Want, o *Observation) {
 				o.Rules = []Rule{{File: hbaFile, Line: 2, Error: "invalid"}}
 			}, content: strings.Replace(wantBlock, "host  sessiondb", "hots  sessiondb", 1)},
-			"update block: hots sessiondb sessionuser 10.1.0.0/24 scram-sha-256 -> host sessiondb sessionuser 10.1.0.0/24 scram-sha-256" + step,
+			"update block: hots" + strings.TrimPrefix(whole, "host") + " -> " + whole + step,
 			world{content: wantBlock},
 		},
 		{

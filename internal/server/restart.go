@@ -36,7 +36,7 @@ func Restart(w Want, o Observation) []plan.Resource {
 	case sessions > 0:
 		r.Refuse(fmt.Sprintf("%s; %s", pending, o.describeSessions()), "sudo sessiondbd apply --restart-postgresql")
 	default:
-		o.addRestart(&r, w, v, want, "nobody is connected")
+		o.addRestart(&r, w, v, want, "nobody is connected now")
 	}
 	return []plan.Resource{r}
 }
@@ -52,7 +52,7 @@ func (o Observation) waiting(w Want) []verdict {
 }
 
 func (o Observation) addRestart(r *plan.Resource, w Want, v verdict, want, why string) {
-	summary := v.name + " takes effect when PostgreSQL starts; " + why
+	summary := "PostgreSQL is restarted, because " + v.name + " takes effect only when it starts; " + why
 	var others []string
 	for _, s := range o.Settings {
 		if s.Pending && s.Name != v.name {

@@ -13,7 +13,9 @@ type owned struct {
 	reason string // why we set it: a comment in the file, the summary in the plan
 	// restart: takes effect only when PostgreSQL starts.
 	restart bool
-	value   func(Want) string
+	// unit is that of a plain number, as pg_settings has it; empty: the value is no number.
+	unit  string
+	value func(Want) string
 	// fits says whether a value, as a file or pg_settings has it, is as good as ours.
 	fits func(w Want, value string) bool
 	// serves says whether the VMs can be served with a value that does not fit.
@@ -30,6 +32,7 @@ var settings = []owned{
 	{
 		name:   "authentication_timeout",
 		reason: "half-open handshakes take up connections that VMs need",
+		unit:   "s",
 		value:  func(Want) string { return "5s" },
 		fits: func(_ Want, v string) bool {
 			s, ok := seconds(v)
@@ -37,6 +40,14 @@ var settings = []owned{
 		},
 		serves: func(Want, string) bool { return true },
 	},
+}
+
+// shown is a value for people: with the unit, where the server leaves it out.
+func (s owned) shown(value string) string {
+	if _, err := strconv.Atoi(value); err == nil {
+		return value + s.unit
+	}
+	return value
 }
 
 func ownedNames() []string {

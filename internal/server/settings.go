@@ -30,11 +30,7 @@ func Settings(w Want, o Observation) []plan.Resource {
 			Content: render(keep(w, o, changes)), Check: CheckSettings,
 		}
 		for _, v := range changes {
-			act := plan.Update
-			if v.current.File != o.Local.Include.Path {
-				act = plan.Create
-			}
-			r.Add(act, v.name, v.current.Value, v.value(w), v.reason, step)
+			r.Add(plan.Update, v.name, v.shown(v.current.Value), v.value(w), v.reason+"; written to "+o.Local.Include.Path, step)
 		}
 	}
 	o.checkPort(&r, w)
@@ -84,19 +80,19 @@ func (v verdict) explain(r *plan.Resource, w Want, o Observation) {
 	case reload:
 		const why = "the files have it; PostgreSQL has not loaded them"
 		if w.Manage == ManageVerify {
-			r.Warn(fmt.Sprintf("%s is %s, not %s: %s", v.name, v.running.Value, v.current.Value, why), reloadCommand)
+			r.Warn(fmt.Sprintf("%s is %s, not %s: %s", v.name, v.shown(v.running.Value), v.shown(v.current.Value), why), reloadCommand)
 			return
 		}
-		r.Add(plan.Run, v.name, v.running.Value, v.current.Value, why, Reload{})
+		r.Add(plan.Run, v.name, v.shown(v.running.Value), v.shown(v.current.Value), why, Reload{})
 	case report:
-		summary := fmt.Sprintf("%s is %q (%s), not %q: %s", v.name, v.current.Value, v.where(), want, v.reason)
+		summary := fmt.Sprintf("%s is %q (%s), not %q: %s", v.name, v.shown(v.current.Value), v.where(), want, v.reason)
 		say := r.Refuse
 		if v.serves(w, v.current.Value) && v.serves(w, v.running.Value) {
 			say = r.Warn
 		}
 		say(summary, o.settingRemedy(v, want))
 	case overridden:
-		r.Refuse(fmt.Sprintf("%s is set to %q by %s, which beats the %q of sessiondbd: %s", v.name, v.current.Value, v.where(), want, v.reason), v.resetRemedy())
+		r.Refuse(fmt.Sprintf("%s is set to %q by %s, which beats the %q of sessiondbd: %s", v.name, v.shown(v.current.Value), v.where(), want, v.reason), v.resetRemedy())
 	}
 }
 

@@ -55,13 +55,16 @@ func settled(w Want) Observation {
 	}
 }
 
+// lines puts a value of several lines into one.
+var lines = strings.NewReplacer("\n", "; ")
+
 // flat is a resource as text, one line a finding; steps by name.
 func flat(list ...[]plan.Resource) string {
 	var b strings.Builder
 	for _, resources := range list {
 		for _, r := range resources {
 			for _, c := range r.Changes {
-				b.WriteString(string(c.Action) + " " + c.Field + ": " + c.Have + " -> " + c.Want + " [" + c.Step.String() + "]\n")
+				b.WriteString(string(c.Action) + " " + c.Field + ": " + lines.Replace(c.Have) + " -> " + lines.Replace(c.Want) + " [" + c.Step.String() + "]\n")
 			}
 			for _, x := range r.Refusals {
 				b.WriteString("refuse " + x.Summary + " => " + x.Remedy + "\n")
@@ -119,8 +122,8 @@ func TestSettings(t *testing.T) {
 				running(o, "listen_addresses", "localhost")
 				running(o, "authentication_timeout", "60")
 			},
-			"create listen_addresses: localhost -> * [write " + ourFile + "]\n" +
-				"create authentication_timeout: 60 -> 5s [write " + ourFile + "]\n" +
+			"update listen_addresses: localhost -> * [write " + ourFile + "]\n" +
+				"update authentication_timeout: 60s -> 5s [write " + ourFile + "]\n" +
 				"run restart: localhost -> * [restart postgresql@15-main.service]\n",
 			func(_ *Want, o *Observation) { // all in postgresql.conf by somebody else
 				o.Local.Include.Exists = false
@@ -139,7 +142,7 @@ func TestSettings(t *testing.T) {
 		},
 		{
 			"the file is right and not loaded", func(_ *Want, o *Observation) { running(o, "authentication_timeout", "60") },
-			"run authentication_timeout: 60 -> 5s [reload PostgreSQL]\n",
+			"run authentication_timeout: 60s -> 5s [reload PostgreSQL]\n",
 			func(_ *Want, o *Observation) { running(o, "authentication_timeout", "4") },
 		},
 		{
@@ -225,7 +228,7 @@ func TestSettings(t *testing.T) {
 				drop(o, "authentication_timeout")
 				running(o, "authentication_timeout", "60")
 			},
-			`warn authentication_timeout is "60" (the built-in default), not "5s": ` + authWhy +
+			`warn authentication_timeout is "60s" (the built-in default), not "5s": ` + authWhy +
 				" => in the NixOS configuration:\nservices.postgresql.settings.authentication_timeout = lib.mkForce \"5s\";\n",
 			func(_ *Want, o *Observation) {
 				o.Local.Config.Real, o.Local.Include = "/nix/store/x-postgresql.conf", File{}
@@ -260,7 +263,7 @@ func TestSettings(t *testing.T) {
 				line(o, "listen_addresses", confFile, 1, "::")
 				running(o, "listen_addresses", "::")
 			},
-			"create listen_addresses: :: -> * [write " + ourFile + "]\nrun restart: :: -> * [restart postgresql@15-main.service]\n",
+			"update listen_addresses: :: -> * [write " + ourFile + "]\nrun restart: :: -> * [restart postgresql@15-main.service]\n",
 			func(_ *Want, o *Observation) {
 				line(o, "listen_addresses", confFile, 1, "0.0.0.0")
 				running(o, "listen_addresses", "0.0.0.0")
