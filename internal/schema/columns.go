@@ -89,6 +89,7 @@ func (d *differ) nullability(r *plan.Resource, want, have Column) {
 	check := "sessiondbd_" + want.Name + "_not_null"
 	c := find(d.have.Constraints, check, Constraint.id)
 	drop := sql(table + "DROP CONSTRAINT " + check)
+	rule := "CHECK (" + want.Name + " IS NOT NULL)"
 	if have.NotNull == want.NotNull {
 		if c != nil {
 			r.Add(plan.Delete, "check", c.Definition, "", "left by an earlier pass; NOT NULL says it now", drop)
@@ -101,19 +102,19 @@ func (d *differ) nullability(r *plan.Resource, want, have Column) {
 		return
 	}
 	if c == nil {
-		r.Add(plan.Create, "check", "", "NOT VALID", "keeps new NULLs out while the old ones are filled",
-			sql(table+"ADD CONSTRAINT "+check+" CHECK ("+want.Name+" IS NOT NULL) NOT VALID"))
+		r.Add(plan.Create, "check", "", rule+" NOT VALID", "keeps new NULLs out until the column itself does; looks at no row that is there",
+			sql(table+"ADD CONSTRAINT "+check+" "+rule+" NOT VALID"))
 	}
 	if n := d.nulls(want.Name); n > 0 {
-		r.Add(plan.Update, "rows", fmt.Sprintf("%d NULL", n), "filled", "with "+strings.ReplaceAll(evidence[want.Name], "pg_catalog.", "")+"; the trigger is off meanwhile, so updated_at stays",
+		r.Add(plan.Update, "rows", fmt.Sprintf("%d NULL", n), "filled", "with "+strings.ReplaceAll(evidence[want.Name], "pg_catalog.", "")+"; the trigger does not fire meanwhile, so that no updated_at that is set changes",
 			postgres.SQL{Replica: true, Label: "fill " + want.Name, Statements: []string{
 				"UPDATE ONLY public.session SET " + want.Name + " = " + evidence[want.Name] + " WHERE " + want.Name + " IS NULL"}})
 	}
 	if c == nil || !c.Validated {
-		r.Add(plan.Run, "validation", "NOT VALID", "valid", "one scan beside writers", sql(table+"VALIDATE CONSTRAINT "+check))
+		r.Add(plan.Run, "validation", "NOT VALID", "valid", "reads the table once; writers go on meanwhile", sql(table+"VALIDATE CONSTRAINT "+check))
 	}
-	r.Add(plan.Update, "nullability", "NULL", "NOT NULL", "documented as always set; without a scan, since the check proves it", sql(column+" SET NOT NULL"))
-	r.Add(plan.Delete, "check", "valid", "", "has served its purpose", drop)
+	r.Add(plan.Update, "nullability", "NULL", "NOT NULL", "documented as always set; takes an instant, since the check proves that no row lacks it", sql(column+" SET NOT NULL"))
+	r.Add(plan.Delete, "check", rule, "", "has served its purpose: the column says it now", drop)
 }
 
 // evidence is the best guess for a timestamp that is missing: the other one of the same row, else the time of the repair.
@@ -143,14 +144,14 @@ func (d *differ) constraints() {
 		case have == nil && foreign:
 			r.Add(plan.Create, "constraint", "", want.Definition+" NOT VALID", "keeps new orphans out at once",
 				sql(table+"ADD CONSTRAINT "+want.Name+" "+want.Definition+" NOT VALID"))
-			r.Add(plan.Run, "validation", "NOT VALID", "valid", "one scan beside writers; fails on a parent that does not exist", sql(table+"VALIDATE CONSTRAINT "+want.Name))
+			r.Add(plan.Run, "validation", "NOT VALID", "valid", "reads the table once; writers go on meanwhile; fails on a parent that does not exist", sql(table+"VALIDATE CONSTRAINT "+want.Name))
 		case have == nil:
 			r.Refuse("the table has no "+want.Definition, "as postgres in the session database: "+table+"ADD CONSTRAINT "+want.Name+" "+want.Definition+"; then sudo sessiondbd apply")
 		case strings.TrimSuffix(have.Definition, " NOT VALID") != want.Definition:
 			r.Refuse(fmt.Sprintf("constraint %s is %s, documented is %s", want.Name, have.Definition, want.Definition),
 				"as postgres in the session database: "+table+"DROP CONSTRAINT "+want.Name+"; then sudo sessiondbd apply")
 		case !have.Validated:
-			r.Add(plan.Run, "validation", "NOT VALID", "valid", "one scan beside writers", sql(table+"VALIDATE CONSTRAINT "+want.Name))
+			r.Add(plan.Run, "validation", "NOT VALID", "valid", "reads the table once; writers go on meanwhile", sql(table+"VALIDATE CONSTRAINT "+want.Name))
 		}
 		d.add(r)
 	}

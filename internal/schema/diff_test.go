@@ -109,11 +109,11 @@ func TestDiff(t *testing.T) {
 				o.Nulls = []nulls{{CreatedAt: 5, UpdatedAt: 3}}
 			},
 			want: []string{
-				"create schema/session.updated_at check:  -> NOT VALID",
+				"create schema/session.updated_at check:  -> CHECK (updated_at IS NOT NULL)…",
 				"update schema/session.updated_at rows: 3 NULL -> filled",
 				"run schema/session.updated_at validation: NOT VALID -> valid",
 				"update schema/session.updated_at nullability: NULL -> NOT NULL",
-				"delete schema/session.updated_at check: valid -> ",
+				"delete schema/session.updated_at check: CHECK (updated_at IS NOT NULL) -> ",
 			},
 			twin: func(o *Observation) { o.Nulls = []nulls{{}} },
 		},
@@ -125,7 +125,7 @@ func TestDiff(t *testing.T) {
 			},
 			want: []string{
 				"update schema/session.updated_at nullability: NULL -> NOT NULL",
-				"delete schema/session.updated_at check: valid -> ",
+				"delete schema/session.updated_at check: CHECK (updated_at IS NOT NULL) -> ",
 			},
 			twin: func(*Observation) {},
 		},
@@ -247,7 +247,7 @@ func TestDiff(t *testing.T) {
 		},
 		{
 			name: "a disabled trigger", have: func(o *Observation) { o.Catalogue.Triggers[0].Enabled = "D" },
-			want: []string{"update schema/update_session_updated_at enabled: D -> O"},
+			want: []string{"update schema/update_session_updated_at enabled: no -> yes"},
 			twin: func(o *Observation) { o.Catalogue.Triggers[0].Enabled = "O" },
 		},
 		{
@@ -341,10 +341,10 @@ func TestDiff(t *testing.T) {
 			name: "nothing at all", have: func(o *Observation) { *o = Observation{Cluster: o.Cluster} },
 			want: []string{
 				"create schema/sessiondbd.migrations table:  -> sessiondbd.migrations",
-				"run migration/0001_inbox_status_enum migration:  -> 0001_inbox_status_enum",
-				"run migration/0002_session_table migration:  -> 0002_session_table",
-				"run migration/0003_session_indexes migration:  -> 0003_session_indexes",
-				"run migration/0004_session_updated_at migration:  -> 0004_session_updated_at",
+				"run migration/0001_inbox_status_enum migration:  -> type inbox_status_enum",
+				"run migration/0002_session_table migration:  -> table session",
+				"run migration/0003_session_indexes migration:  -> index idx_session_parent, inde…",
+				"run migration/0004_session_updated_at migration:  -> function update_updated_at_col…",
 			},
 			twin: func(*Observation) {},
 		},
@@ -355,9 +355,9 @@ func TestDiff(t *testing.T) {
 			want: []string{
 				"create schema/sessiondbd.migrations table:  -> sessiondbd.migrations",
 				"create migration/0001_inbox_status_enum history:  -> adopted",
-				"run migration/0002_session_table migration:  -> 0002_session_table",
-				"run migration/0003_session_indexes migration:  -> 0003_session_indexes",
-				"run migration/0004_session_updated_at migration:  -> 0004_session_updated_at",
+				"run migration/0002_session_table migration:  -> table session",
+				"run migration/0003_session_indexes migration:  -> index idx_session_parent, inde…",
+				"run migration/0004_session_updated_at migration:  -> function update_updated_at_col…",
 			},
 			twin: func(*Observation) {},
 		},

@@ -27,7 +27,7 @@ func DiffHistory(g Goal, have Observation) []plan.Resource {
 	var list []plan.Resource
 	history := plan.Resource{Name: "schema/sessiondbd.migrations", Needs: []string{g.DatabaseResource()}}
 	if !have.hasHistory() {
-		history.Add(plan.Create, "table", "", "sessiondbd.migrations", "the diary: which migration ran when, by whom, with which bytes", sql(historyTable))
+		history.Add(plan.Create, "table", "", "sessiondbd.migrations", "the diary of the schema: which migration ran when, by whom, with which bytes", sql(historyTable))
 	} else if o := have.History[0].Owner; o != g.Owner {
 		history.Add(plan.Update, "owner", o, g.Owner, "the login roles must not be able to write the diary",
 			sql("ALTER SCHEMA sessiondbd OWNER TO "+postgres.QuoteIdent(g.Owner), "ALTER TABLE sessiondbd.migrations OWNER TO "+postgres.QuoteIdent(g.Owner)))
@@ -80,7 +80,7 @@ func (m Migration) pending(r *plan.Resource, have Observation) {
 		}
 	}
 	if len(there) == 0 && !have.Catalogue.Has("table session") {
-		r.Add(plan.Run, "migration", "", m.ID(), "makes "+strings.Join(m.Creates, ", "), postgres.SQL{
+		r.Add(plan.Run, "migration", "", strings.Join(m.Creates, ", "), "made in one transaction with the line in the diary", postgres.SQL{
 			Statements: []string{m.SQL, m.record(false)}, Label: "migration " + m.ID(),
 		})
 		return

@@ -98,7 +98,7 @@ func (d *differ) function(want Function) {
 			sql(want.Definition, "ALTER FUNCTION public."+want.Name+" OWNER TO "+postgres.QuoteIdent(d.goal.Owner)))
 	default:
 		if have.Definition != want.Definition {
-			r.Add(plan.Update, "definition", have.Definition, want.Definition, "body and pinned search_path as documented", sql(want.Definition))
+			r.Add(plan.Update, "definition", have.Definition, want.Definition, "the trigger calls it: what it does to updated_at is documented, and a pinned search_path keeps it safe", sql(want.Definition))
 		}
 		d.owner(&r, "FUNCTION", "public."+want.Name, have.Owner)
 	}
@@ -117,7 +117,7 @@ func (d *differ) triggers() {
 				sql(strings.Replace(want.Definition, "CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)))
 		}
 		if have != nil && have.Enabled != want.Enabled {
-			r.Add(plan.Update, "enabled", have.Enabled, want.Enabled, "a disabled trigger leaves updated_at to the clients",
+			r.Add(plan.Update, "enabled", firing(have.Enabled), firing(want.Enabled), "as it is, updated_at is left to the clients",
 				sql("ALTER TABLE public.session ENABLE TRIGGER "+postgres.QuoteIdent(want.Name)))
 		}
 		d.add(r)
@@ -129,4 +129,19 @@ func (d *differ) triggers() {
 			d.add(r)
 		}
 	}
+}
+
+// firing says in words when a trigger fires (pg_trigger.tgenabled).
+func firing(enabled string) string {
+	switch enabled {
+	case "O":
+		return "yes"
+	case "D":
+		return "no"
+	case "R":
+		return "on replicas only"
+	case "A":
+		return "always, on replicas too"
+	}
+	return enabled
 }
