@@ -134,7 +134,7 @@ func TestFresh(t *testing.T) {
 		`role/sessiondb_owner create role [→NOLOGIN]: (maintenance) CREATE ROLE "sessiondb_owner" NOLOGIN`,
 		`role/sessionuser create role [→NOLOGIN, connection limit 80]: CREATE ROLE "sessionuser" NOLOGIN CONNECTION LIMIT 80; COMMENT ON ROLE "sessionuser" IS '`+halfMade+`'`,
 		`grants/PUBLIC delete TEMPORARY on database sessiondb [granted→]: REVOKE TEMPORARY ON DATABASE "sessiondb" FROM PUBLIC`,
-		`grants/PUBLIC delete CREATE on schema public [as template0 has it→]: REVOKE CREATE ON SCHEMA public FROM PUBLIC`,
+		`grants/PUBLIC delete CREATE on schema public [granted by the template, perhaps→]: REVOKE CREATE ON SCHEMA public FROM PUBLIC`,
 		`grants/sessionuser create CONNECT on database sessiondb [→granted]: GRANT CONNECT ON DATABASE "sessiondb" TO "sessionuser"`,
 		`grants/sessionuser create USAGE on schema public [→granted]: GRANT USAGE ON SCHEMA public TO "sessionuser"`,
 		`grants/sessionuser create SELECT on public.session [→granted]: GRANT SELECT ON TABLE public.session TO "sessionuser"`,

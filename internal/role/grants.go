@@ -57,7 +57,7 @@ func boolInt(b bool) int {
 }
 
 // unseen is the state of a right in a database that does not exist yet.
-const unseen = "as template0 has it"
+const unseen = "granted by the template, perhaps"
 
 // defaults are the rights of everybody in a new database. Up to PostgreSQL 14 they include CREATE in schema public, and a
 // cluster that was upgraded from there keeps that in its template.

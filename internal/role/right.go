@@ -31,7 +31,7 @@ func wants(s Spec, database string) []right {
 		privileges = privileges[:1]
 	}
 	for _, p := range privileges {
-		list = append(list, right{Entry{Kind: "table", Name: "public.session", Privilege: p}, "access: " + string(s.Access)})
+		list = append(list, right{Entry{Kind: "table", Name: "public.session", Privilege: p}, "access: " + string(s.Access) + " includes it"})
 	}
 	return list
 }
@@ -104,50 +104,48 @@ func (e Entry) revokeAs(option bool) []string {
 // unwanted says why a declared role should not have a right.
 func unwanted(e Entry, s Spec) string {
 	const oneshot = "; GRANT ALL of init-session-schema gave it"
-	p := e.Privilege + ": "
 	switch {
 	case s.Access == None:
-		return fmt.Sprintf("%saccess: none: %s has nothing of ours", p, s.Name)
+		return "access: none: " + s.Name + " has nothing of ours"
 	case e.Column != "":
-		return p + "what a role may do is said for the table; a right on a column would outlive a REVOKE there"
+		return "what a role may do is said for the table; a right on a column would outlive a REVOKE there"
 	case e.Kind == "table":
 		switch e.Privilege {
 		case "TRUNCATE":
-			return p + s.Name + " never empties the table" + oneshot
+			return s.Name + " never empties the table" + oneshot
 		case "TRIGGER":
-			return p + "a trigger of " + s.Name + " would run with the rights of whoever writes next" + oneshot
+			return "a trigger of " + s.Name + " would run with the rights of whoever writes next" + oneshot
 		case "REFERENCES":
-			return p + "a foreign key from elsewhere would keep sessions from being deleted" + oneshot
+			return "a foreign key from elsewhere would keep sessions from being deleted" + oneshot
 		case "MAINTAIN":
-			return p + "VACUUM FULL or CLUSTER would lock everybody out of the table" + oneshot
+			return "VACUUM FULL or CLUSTER would lock everybody out of the table" + oneshot
 		}
-		return fmt.Sprintf("%saccess: %s does not include it", p, s.Access)
+		return fmt.Sprintf("access: %s does not include it", s.Access)
 	case e.Kind == "schema" && e.Name == "sessiondbd":
-		return p + "the diary of migrations is no business of a role that logs in from VMs"
+		return "the diary of migrations is no business of a role that logs in from VMs"
 	case e.Kind == "schema":
-		return p + "objects of " + s.Name + " in schema public would be found by others' queries"
+		return "objects of " + s.Name + " in schema public would be found by others' queries"
 	case e.Kind == "database" && e.Privilege == "TEMPORARY":
-		return p + "temporary tables fill the disk, and " + s.Name + " needs none"
+		return "temporary tables fill the disk, and " + s.Name + " needs none"
 	case e.Kind == "database":
-		return p + "a schema of its own is room for what no limit bounds"
+		return "a schema of its own is room for what no limit bounds"
 	}
-	return p + s.Name + " needs no right of its own on a " + e.Kind
+	return s.Name + " needs no right of its own on a " + e.Kind
 }
 
 // unwantedOfPublic says why PUBLIC should not have a right; empty: it may.
 func unwantedOfPublic(e Entry) string {
-	p := e.Privilege + ": "
 	switch {
 	case e.Kind == "database" && e.Privilege == "TEMPORARY":
-		return p + "temporary tables fill the disk; PostgreSQL gives it to everybody in every new database"
+		return "temporary tables fill the disk; PostgreSQL gives it to everybody in every new database"
 	case e.Kind == "database" && e.Privilege == "CREATE":
-		return p + "a schema of somebody's own is room for what no limit bounds"
+		return "a schema of somebody's own is room for what no limit bounds"
 	case e.Kind == "schema" && e.Name == "sessiondbd":
-		return p + "the diary of migrations is nobody's business but the owner's"
+		return "the diary of migrations is nobody's business but the owner's"
 	case e.Kind == "schema" && e.Privilege == "CREATE":
-		return p + "objects in schema public would be found by others' queries; up to PostgreSQL 14 everybody may make them"
+		return "objects in schema public would be found by others' queries; up to PostgreSQL 14 everybody may make them"
 	case e.Kind == "table":
-		return p + "sessions are for the declared roles, not for everybody who can connect"
+		return "sessions are for the declared roles, not for everybody who can connect"
 	}
 	return ""
 }
