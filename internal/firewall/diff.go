@@ -76,6 +76,13 @@ func diffChain(r *plan.Resource, t table, have []string, want ruling, step Resto
 		return
 	case slices.Equal(have, texts):
 		return
+	case len(have) == 0:
+		why := "the chain is empty: nothing closes the port any more"
+		if t == filter {
+			why = "the chain is empty: whether a VM gets in depends on the rules of others"
+		}
+		r.Add(plan.Update, field, "empty", want.gist, why, step)
+		return
 	case sameMembers(have, texts):
 		r.Add(plan.Update, field, strings.Join(have, "; "), strings.Join(texts, "; "), "the first rule that matches decides, so the order counts", step)
 		return

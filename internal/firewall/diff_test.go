@@ -224,8 +224,7 @@ func TestDiff(t *testing.T) {
 			"chain emptied",
 			func(_ *Spec, o *Observation) { o.IPv4.Mangle.Chain = []string{} }, nil,
 			[]string{
-				"create mangle/SESSIONDB-GUARD:  -> -i lo -j RETURN", "create mangle/SESSIONDB-GUARD:  -> -s 10.1.0.0/24 -i br-vm1 -j RETURN",
-				"create mangle/SESSIONDB-GUARD:  -> -s 100.64.0.0/10 -i tailscale0 -j RETURN", "create mangle/SESSIONDB-GUARD:  -> -j DROP",
+				"update mangle/SESSIONDB-GUARD: empty -> return lo, vm1, 100.64.0.0/10; drop the rest",
 			},
 			guardWhole,
 		},
