@@ -13,7 +13,7 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := build
-.PHONY: build install setup demo test check lint bench soak deb help clean
+.PHONY: root build install setup demo test check lint bench soak deb help clean
 
 build: ## bin/sessiondbd, static
 	$(BUILD) -o bin/sessiondbd ./cmd/sessiondbd
@@ -32,8 +32,13 @@ install: build ## install binary, units and config below DESTDIR, then tell syst
 setup: ## install what tests and demo need of Debian (apt)
 	bash internal/lab/setup.sh
 
-demo: setup build ## a throw-away hypervisor gets its session database, and its five VMs use it
-	$(GO) run ./internal/lab/demo -binary bin/sessiondbd
+# A program of its own and not `go run`, which a SIGTERM would end without the demo.
+demo: root setup ## a throw-away hypervisor gets its session database, and its five VMs use it (STAY=1: it stays until Ctrl-C)
+	$(GO) build -o bin/demo ./internal/lab/demo
+	bin/demo $(if $(STAY),-stay)
+
+root:
+	@[ $$(id -u) = 0 ] || { echo 'needs root, for network namespaces and a container; run: sudo env PATH="$$PATH" make $(MAKECMDGOALS)' >&2; exit 77; }
 
 test: setup check ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
 	set -o pipefail; $(GO) test -race -count=1 -timeout 14m -tags integration -json ./... | $(GO) run ./internal/lab/tally

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,11 @@ func (h *Hypervisor) PSQL(ctx context.Context, db, sql string) (string, error) {
 // Journal returns what a unit logged, with the time in front; further arguments go to journalctl.
 func (h *Hypervisor) Journal(ctx context.Context, unit string, args ...string) (string, error) {
 	return h.Run(ctx, append([]string{"journalctl", "--no-pager", "-o", "short-iso-precise", "-u", unit}, args...)...)
+}
+
+// Shell is the command line with which root on the machine gets a shell in the hypervisor.
+func (h *Hypervisor) Shell() string {
+	return strings.Join(append(slices.Clone(h.enter), "bash", "-l"), " ")
 }
 
 // Failed lists the units that systemd counts as failed.
