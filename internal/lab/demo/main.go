@@ -70,7 +70,7 @@ func (d *demo) close(err error) int {
 	if err != nil {
 		return exitFailure
 	}
-	d.screen.line("the hypervisor is gone, and nothing of it is left")
+	d.screen.line("all taken down; nothing is left behind")
 	return 0
 }
 
