@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -57,7 +58,11 @@ func (h *databaseHost) observe(ctx context.Context) (observation, error) {
 	if o.server.InRecovery() {
 		return o, postgres.NewError(postgres.Unavailable, "the server is a standby: promote it, or point database.url at the primary")
 	}
-	if o.schema.Remembered, err = h.memory.Recall(); err != nil {
+	o.schema.Remembered, err = h.memory.Recall()
+	switch {
+	case errors.Is(err, schema.ErrDamaged):
+		o.schema.Damaged = err.Error()
+	case err != nil:
 		return o, err
 	}
 	o.server.Probe()

@@ -25,6 +25,10 @@ func DiffDatabase(g Goal, have Observation) plan.Resource {
 	if len(have.Cluster) != 1 {
 		return r // nothing was observed; the plan says so
 	}
+	if have.Damaged != "" && !g.AcceptNew {
+		r.Refuse(have.Damaged+"; whether database "+g.Database+" is the one that was provisioned is not known", "if it is: sudo sessiondbd apply --accept-new-database")
+		return r
+	}
 	now := Identity{Cluster: have.Cluster[0].SystemIdentifier, Database: g.Database}
 	old := have.Remembered
 	if old != nil && old.Database != g.Database {

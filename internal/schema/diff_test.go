@@ -411,6 +411,10 @@ func TestDiffDatabase(t *testing.T) {
 			"update database/sessiondb identity: cluster 7, OID 16384 -> cluster 7, OID 99"}},
 		{"there, never seen", func(o *Observation) { o.Remembered = nil }, false, []string{
 			"create database/sessiondb identity:  -> cluster 7, OID 16384"}},
+		{"damaged memory", func(o *Observation) { o.Remembered, o.Damaged = nil, "F is cut off" }, false, []string{
+			"refuse database/sessiondb: F is cut off; whether database sessiondb is the one that was provisioned is not known"}},
+		{"damaged memory, accepted", func(o *Observation) { o.Remembered, o.Damaged = nil, "F is cut off" }, true, []string{
+			"create database/sessiondb identity:  -> cluster 7, OID 16384"}},
 		{"the memory is of a database of another name", func(o *Observation) {
 			o.Databases, o.Remembered = nil, &Identity{Cluster: "7", Database: "other", OID: "5"}
 		}, false, []string{

@@ -29,19 +29,22 @@ func (i Identity) String() string { return fmt.Sprintf("cluster %s, OID %s", i.C
 // Memory is the file in which the identity is remembered.
 type Memory struct{ Path string }
 
-// Recall reads the identity; nil when none was remembered. A file that cannot be read or understood is an error: taking it
-// for absent would let a replaced database pass.
+// ErrDamaged says that what is remembered cannot be understood.
+var ErrDamaged = errors.New("does not hold an identity: it was cut off or edited")
+
+// Recall reads the identity; nil when none was remembered. A file that cannot be read or understood (ErrDamaged) is an
+// error: taking it for absent would let a replaced database pass.
 func (m Memory) Recall() (*Identity, error) {
 	data, err := os.ReadFile(m.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the remembered identity: %w", err)
+		return nil, fmt.Errorf("the remembered identity: %w; database.os_user must be able to read it", err)
 	}
 	var i Identity
 	if err := json.Unmarshal(data, &i); err != nil || i.Cluster == "" || i.OID == "" {
-		return nil, fmt.Errorf("the remembered identity: %s does not hold one; if the database is the right one, remove the file", m.Path)
+		return nil, fmt.Errorf("%s %w", m.Path, ErrDamaged)
 	}
 	return &i, nil
 }

@@ -15,6 +15,7 @@ type Observation struct {
 	Nulls      []nulls
 	Catalogue  Catalogue
 	Remembered *Identity // from the state directory; nil: nothing was remembered
+	Damaged    string    // why what was remembered cannot be understood; empty: it can
 }
 
 // Cluster is what identifies the cluster.
