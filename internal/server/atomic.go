@@ -20,6 +20,11 @@ func replace(path, content string) (err error) {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {
 			uid, gid = int(st.Uid), int(st.Gid)
 		}
+	} else if info, err := os.Stat(filepath.Dir(path)); err == nil && os.Geteuid() == 0 {
+		// What root makes with that mode, the server could not read.
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			uid, gid = int(st.Uid), int(st.Gid)
+		}
 	}
 	dir := filepath.Dir(path)
 	// One name, so that crashes leave one file at most; hidden, or include_dir would read it.
