@@ -15,7 +15,7 @@ func (a *app) planCommand() *cobra.Command {
 		Use: "plan", Short: "show what would change and why; changes nothing", Args: cobra.NoArgs,
 		Long: "Observes the host and prints what apply would change, with the reason for each.\n\nExit codes: 0 in sync, 2 changes pending, 65 something refused, 69 PostgreSQL unavailable, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.each(cmd.Context(), options{}, func(ctx context.Context, h plan.Host) plan.Outcome {
+			return a.each(cmd.Context(), options{look: true}, func(ctx context.Context, h plan.Host) plan.Outcome {
 				p := h.Plan(ctx)
 				return plan.Outcome{Report: p.Report(), Failures: p.Unobserved}
 			}, "would change")
@@ -70,7 +70,7 @@ func (a *app) converge(ctx context.Context, h plan.Host) plan.Outcome {
 // each lets a pass go over every part, prints what they report as one, and returns the exit code.
 func (a *app) each(ctx context.Context, opt options, pass func(context.Context, plan.Host) plan.Outcome, verb string) error {
 	parts := a.parts()
-	s, err := a.setup(parts)
+	s, err := a.setup(parts, opt)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/plan"
@@ -68,7 +69,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &cfg):
 		return exitConfig
-	case errors.Is(err, firewall.ErrNotPermitted):
+	case errors.Is(err, firewall.ErrNotPermitted), errors.Is(err, fs.ErrPermission):
 		return exitNotAllowed
 	case errors.Is(err, firewall.ErrMissing):
 		return exitUnavailable

@@ -17,6 +17,7 @@ type goals struct {
 
 // options are what the command line adds to the config.
 type options struct {
+	look       bool // and change nothing
 	remove     bool
 	acceptNew  bool
 	restartNow bool

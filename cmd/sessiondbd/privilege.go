@@ -25,8 +25,8 @@ import (
 
 // switchUser, when root runs us, runs the same command as the database's user and ends with its exit code: peer
 // authentication wants that user, and nothing that talks to the database needs root. What keeps it from that, and concerns
-// the database part alone, is returned as noUser.
-func switchUser(cfg *config.Config, s secrets, firewall bool) (noUser, err error) {
+// the database part alone, is returned as noUser. Who only looks makes no folders.
+func switchUser(cfg *config.Config, s secrets, firewall, look bool) (noUser, err error) {
 	if os.Geteuid() != 0 || cfg.Database.OSUser == "root" {
 		return nil, nil
 	}
@@ -36,14 +36,21 @@ func switchUser(cfg *config.Config, s secrets, firewall bool) (noUser, err error
 	}
 	cred, err := credential(u)
 	if err != nil {
-		return nil, fmt.Errorf("database.os_user: %w", err)
+		return fmt.Errorf("database.os_user: %w", err), nil
 	}
 	for _, dir := range []string{stateDir(), runDir(database)} {
+		if look {
+			break
+		}
 		if err := ownedDir(dir, cred); err != nil {
-			return nil, err
+			return fmt.Errorf("a folder for the database's user: %w", err), nil
 		}
 	}
-	return nil, rerun(cfg, s, u, cred, firewall)
+	started, err := rerun(cfg, s, u, cred, firewall)
+	if !started {
+		return err, nil
+	}
+	return nil, err
 }
 
 func credential(u *user.User) (*syscall.Credential, error) {
@@ -79,8 +86,8 @@ func ownedDir(dir string, c *syscall.Credential) error {
 	return os.Chown(dir, int(c.Uid), int(c.Gid))
 }
 
-// rerun never returns without an error: it ends the process with the child's exit code.
-func rerun(cfg *config.Config, s secrets, u *user.User, cred *syscall.Credential, firewall bool) error {
+// rerun never returns without an error: once started, the child's exit code ends the process.
+func rerun(cfg *config.Config, s secrets, u *user.User, cred *syscall.Credential, firewall bool) (started bool, err error) {
 	h := handover{Path: cfg.Path, Secrets: map[string]string{}}
 	for name, secret := range s {
 		h.Secrets[name] = string(secret)
@@ -88,13 +95,13 @@ func rerun(cfg *config.Config, s secrets, u *user.User, cred *syscall.Credential
 	if cfg.Path != "" {
 		data, err := os.ReadFile(cfg.Path)
 		if err != nil {
-			return configError{err}
+			return false, configError{err}
 		}
 		h.Config = data
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
-		return err
+		return false, err
 	}
 	// The kernel's link to our own executable works also where the path to it is closed to the other user.
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
@@ -109,9 +116,9 @@ func rerun(cfg *config.Config, s secrets, u *user.User, cred *syscall.Credential
 	}
 	if err := cmd.Start(); err != nil {
 		if errors.Is(err, os.ErrPermission) {
-			return fmt.Errorf("%w: user %s may not execute %s: put the binary where everybody may (/usr/bin), or run it as that user", err, u.Username, os.Args[0])
+			return false, fmt.Errorf("%w: user %s may not execute %s: put the binary where everybody may (/usr/bin), or run it as that user", err, u.Username, os.Args[0])
 		}
-		return fmt.Errorf("as user %s: %w", u.Username, err)
+		return false, fmt.Errorf("as user %s: %w", u.Username, err)
 	}
 	_ = r.Close()
 	stop := attend(cmd.Process)
@@ -121,11 +128,11 @@ func rerun(cfg *config.Config, s secrets, u *user.User, cred *syscall.Credential
 	if werr := cmd.Wait(); werr != nil {
 		var exit *exec.ExitError
 		if errors.As(werr, &exit) && exit.ExitCode() >= 0 {
-			return code(exit.ExitCode())
+			return true, code(exit.ExitCode())
 		}
-		return errors.Join(werr, err)
+		return true, errors.Join(werr, err)
 	}
-	return done
+	return true, done
 }
 
 // done ends a command that a child has carried out.

@@ -23,7 +23,7 @@ type setup struct {
 }
 
 // setup reads config and secrets, and, when root runs a command that needs the database, goes on as the database's user.
-func (a *app) setup(parts []string) (setup, error) {
+func (a *app) setup(parts []string, opt options) (setup, error) {
 	if h, ok, err := takeHandover(); err != nil || ok {
 		if err != nil {
 			return setup{}, err
@@ -42,7 +42,7 @@ func (a *app) setup(parts []string) (setup, error) {
 	if s.secrets, err = readSecrets(cfg); err != nil {
 		return setup{}, err
 	}
-	s.noUser, err = switchUser(cfg, s.secrets, a.has(fire))
+	s.noUser, err = switchUser(cfg, s.secrets, a.has(fire), opt.look)
 	return s, err
 }
 
