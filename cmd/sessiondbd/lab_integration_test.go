@@ -75,13 +75,22 @@ func sh(t *testing.T, h *lab.Hypervisor, script string) string {
 func report(t *testing.T, h *lab.Hypervisor, args ...string) (plan.Report, int) {
 	t.Helper()
 	out, errOut, code := run(t, h, append([]string{"sessiondbd"}, append(args, "--json")...)...)
-	var r plan.Report
-	d := json.NewDecoder(strings.NewReader(out))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
+	r, err := decode(out)
+	if err != nil {
 		t.Fatalf("sessiondbd %s: exit %d, no report: %v\n%s%s", strings.Join(args, " "), code, err, out, errOut)
 	}
 	return r, code
+}
+
+// decode reads the one document that plan or apply print with --json, and nothing else may be there.
+func decode(out string) (plan.Report, error) {
+	var r plan.Report
+	if _, err := onlyDocument(out); err != nil {
+		return r, err
+	}
+	d := json.NewDecoder(strings.NewReader(out))
+	d.DisallowUnknownFields()
+	return r, d.Decode(&r)
 }
 
 // inSync requires that plan has nothing to say but warnings.
