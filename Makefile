@@ -5,7 +5,10 @@ VERSION ?= 0.1.0
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # No cgo: one static binary for every distribution, the NixOS one included.
-BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+BINARY  ?= bin/sessiondbd
+DIST    ?= dist
+ARCHES  ?= amd64 arm64
 DESTDIR ?=
 PREFIX  ?= /usr
 
@@ -16,18 +19,29 @@ GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 .PHONY: root build install setup demo test check lint bench soak deb help clean
 
 build: ## bin/sessiondbd, static
-	$(BUILD) -o bin/sessiondbd ./cmd/sessiondbd
+	$(BUILD) -o $(BINARY) ./cmd/sessiondbd
 
 # What the package will do; with DESTDIR only the files.
 install: build ## install binary, units and config below DESTDIR, then tell systemd
-	install -D -m 0755 bin/sessiondbd $(DESTDIR)$(PREFIX)/bin/sessiondbd
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sessiondbd
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system deploy/systemd/*.service deploy/systemd/*.path
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/postgresql@.service.d deploy/systemd/postgresql@.service.d/50-sessiondbd.conf
 	ln -sfn sessiondbd.service $(DESTDIR)/usr/lib/systemd/system/init-session-schema.service
 	install -D -m 0644 deploy/systemd/sessiondbd.sysusers $(DESTDIR)/usr/lib/sysusers.d/sessiondbd.conf
 	install -D -m 0644 deploy/systemd/sessiondbd.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sessiondbd.conf
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 deploy/man/sessiondbd.8
+	install -D -m 0644 deploy/completions/sessiondbd.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sessiondbd
+	install -D -m 0644 deploy/completions/sessiondbd.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sessiondbd
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d deploy/completions/sessiondbd.fish
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/sessiondbd deploy/doc/migrate.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/sessiondbd/examples deploy/systemd/examples/*.conf
 	[ -e $(DESTDIR)/etc/sessiondbd/config.yaml ] || install -D -m 0644 deploy/config.yaml $(DESTDIR)/etc/sessiondbd/config.yaml
 	[ -n "$(DESTDIR)" ] || { systemd-sysusers sessiondbd.conf && systemd-tmpfiles --create sessiondbd.conf && systemctl daemon-reload; }
+
+# The date of the packages is that of the commit, so that the same commit gives the same bytes.
+deb: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+deb: ## dist/sessiondbd_VERSION_{amd64,arm64}.deb
+	@DIST='$(DIST)' VERSION='$(VERSION)' COMMIT='$(COMMIT)' GO='$(GO)' bash deploy/package/build.sh $(ARCHES)
 
 setup: ## install what tests and demo need of Debian (apt)
 	bash internal/lab/setup.sh
