@@ -83,13 +83,15 @@ func exitCode(err error) int {
 		return exitUnavailable
 	case postgres.Busy:
 		return exitTryAgain
+	case postgres.Refused:
+		return exitRefused
 	}
 	return exitFailure
 }
 
 // worst is the code of several failures: what needs a person most comes first, what goes away by itself last.
 func worst(failures []plan.Failure) int {
-	rank := []int{exitConfig, exitNotAllowed, exitFailure, exitUnavailable, exitTryAgain}
+	rank := []int{exitConfig, exitNotAllowed, exitRefused, exitFailure, exitUnavailable, exitTryAgain}
 	have := map[int]bool{}
 	for _, f := range failures {
 		have[exitCode(f.Err)] = true

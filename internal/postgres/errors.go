@@ -21,14 +21,17 @@ const (
 	NotPermitted       // authentication or privilege
 	Busy               // a lock or a timeout: trying again helps
 	NoDatabase         // the database does not exist
+	Refused            // a set-up in which writing is not safe
 )
 
 // Error is an error of the conversation with the server. It holds no statement text, since that may hold a secret.
 type Error struct {
 	Class Class
 	Code  string // SQLSTATE (PostgreSQL appendix A), or empty
-	msg   string
-	cause error // nil where the cause could hold a secret
+	// Line and Column say where in the step's text, both from 1; a migration's text is its file. 0: not known.
+	Line, Column int
+	msg          string
+	cause        error // nil where the cause could hold a secret
 }
 
 func (e *Error) Error() string { return e.msg }
@@ -78,6 +81,38 @@ func serverError(pe *pgconn.PgError) *Error {
 		class = Busy
 	}
 	return &Error{Class: class, Code: pe.Code, msg: msg}
+}
+
+// at adds where in a statement's text the server found the error.
+func at(err error, sql string) error {
+	var pe *pgconn.PgError
+	var e *Error
+	if !errors.As(err, &pe) || pe.Position <= 0 {
+		return queryError(err)
+	}
+	err = queryError(err)
+	if errors.As(err, &e) {
+		e.Line, e.Column = lineColumn(sql, int(pe.Position))
+		e.msg = fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.msg)
+	}
+	return err
+}
+
+// lineColumn turns a position, in characters from 1 as the server counts, into line and column, both from 1.
+func lineColumn(text string, position int) (line, column int) {
+	line, column = 1, 1
+	n := 1
+	for _, r := range text {
+		if n == position {
+			break
+		}
+		n++
+		column++
+		if r == '\n' {
+			line, column = line+1, 1
+		}
+	}
+	return line, column
 }
 
 // queryError classes what a running query returned.

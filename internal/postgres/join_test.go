@@ -90,3 +90,22 @@ func containsSecret(s string) bool {
 	}
 	return false
 }
+
+func TestLineColumn(t *testing.T) {
+	for _, tt := range []struct {
+		text      string
+		at        int
+		line, col int
+	}{
+		{"SELECT x", 1, 1, 1},
+		{"SELECT x", 8, 1, 8},
+		{"a\nbc\nd", 3, 2, 1},
+		{"a\nbc\nd", 6, 3, 1},
+		{"-- ü\nSELECT", 6, 2, 1}, // characters, not bytes
+		{"", 5, 1, 1},
+	} {
+		if line, col := lineColumn(tt.text, tt.at); line != tt.line || col != tt.col {
+			t.Errorf("%q at %d: %d:%d, want %d:%d", tt.text, tt.at, line, col, tt.line, tt.col)
+		}
+	}
+}

@@ -16,6 +16,9 @@ const lockWait = 30 * time.Second
 // lock polls for the advisory lock. It never waits inside a statement: a waiter's snapshot would deadlock with another's
 // CREATE INDEX CONCURRENTLY.
 func (c *Conn) lock(ctx context.Context) error {
+	if err := c.direct(ctx); err != nil {
+		return err
+	}
 	deadline := time.Now().Add(lockWait)
 	pause := 2 * time.Millisecond
 	for {
@@ -39,6 +42,23 @@ func (c *Conn) lock(ctx context.Context) error {
 		}
 		pause = min(pause*2, 100*time.Millisecond)
 	}
+}
+
+// direct refuses a pooler in between: a lock of the session would be taken in one server session and missed in the next.
+// The handshake told which process serves us; a pooler that lends sessions tells a number of its own.
+func (c *Conn) direct(ctx context.Context) error {
+	var at []struct {
+		PID uint32 `json:"pid"`
+	}
+	for range 2 {
+		if err := c.Ask(ctx, []Query{{Name: "the server process", SQL: "SELECT pg_backend_pid() AS pid", Into: &at}}); err != nil {
+			return err
+		}
+		if len(at) != 1 || at[0].PID != c.PID() {
+			return &Error{Class: Refused, msg: "database.url leads through a connection pooler: a lock taken there is not ours; let it name the server itself"}
+		}
+	}
+	return nil
 }
 
 // holder tells who has the lock, for an error message.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -16,8 +15,7 @@ type Observer struct {
 	// Lost receives a word when the standing connection ends while nobody uses it. May be nil.
 	Lost chan<- string
 
-	stop context.CancelFunc
-	idle sync.WaitGroup
+	sentinel sentinel
 }
 
 // patience bounds one look: a server that was stopped in its tracks accepts connections, and never answers.
@@ -28,7 +26,7 @@ func NewObserver(t Target) *Observer { return &Observer{target: t} }
 
 // Take hands the connection over, for a writer; Give brings it back.
 func (o *Observer) Take() *Conn {
-	o.rest()
+	o.sentinel.rest()
 	c := o.conn
 	o.conn = nil
 	return c
@@ -36,7 +34,7 @@ func (o *Observer) Take() *Conn {
 
 // Give brings a connection to the session database back. One that is not standing is closed.
 func (o *Observer) Give(c *Conn) {
-	o.rest()
+	o.sentinel.rest()
 	if o.conn != nil && o.conn != c {
 		o.conn.CloseSoon()
 	}
@@ -48,7 +46,7 @@ func (o *Observer) Give(c *Conn) {
 func (o *Observer) Ask(ctx context.Context, version func(int) []Query) (session bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	o.rest()
+	o.sentinel.rest()
 	reused := !o.conn.Dead()
 	for {
 		if err := o.dial(ctx); err != nil {
@@ -105,34 +103,17 @@ func (o *Observer) watch() {
 	if o.Lost == nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	o.stop = cancel
-	c := o.conn
-	o.idle.Go(func() {
-		for ctx.Err() == nil {
-			if err := c.WaitForNotification(ctx); err != nil && ctx.Err() == nil {
-				select {
-				case o.Lost <- "the connection to PostgreSQL ended":
-				default:
-				}
-				return
-			}
+	o.sentinel.watch(o.conn, func() {
+		select {
+		case o.Lost <- "the connection to PostgreSQL ended":
+		default:
 		}
 	})
 }
 
-// rest ends the watch, so that the connection is ours alone again.
-func (o *Observer) rest() {
-	if o.stop != nil {
-		o.stop()
-		o.idle.Wait()
-		o.stop = nil
-	}
-}
-
 // Close lets the connection go.
 func (o *Observer) Close() {
-	o.rest()
+	o.sentinel.rest()
 	o.conn.CloseSoon()
 	o.conn = nil
 }

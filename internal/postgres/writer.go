@@ -34,6 +34,7 @@ type Writer struct {
 	target  Target
 	lock    *Conn // maintenance database; holds the lock
 	session *Conn // session database; dialled when the first step needs it
+	patient time.Duration
 }
 
 // Begin takes the lock. session, which may be nil, is a connection to the session database that the writer may use but
@@ -47,7 +48,7 @@ func Begin(ctx context.Context, t Target, session *Conn) (*Writer, error) {
 		c.CloseSoon()
 		return nil, err
 	}
-	return &Writer{target: t, lock: c, session: session}, nil
+	return &Writer{target: t, lock: c, session: session, patient: blockedFor}, nil
 }
 
 // End gives the lock back and returns the connection to the session database, which is now the caller's.
@@ -56,10 +57,14 @@ func (w *Writer) End() *Conn {
 	return w.session
 }
 
-// Execute runs one step. A lock that is not to be had is tried for again, with a pause that lets writers through.
+// errLockLost ends a step whose right to write has gone.
+var errLockLost = &Error{Class: Unavailable, msg: "the connection that holds the lock was lost; nothing more is written"}
+
+// Execute runs one step. A lock that is not to be had is tried for again, with a pause that lets writers through; in the
+// end the error names who holds it.
 func (w *Writer) Execute(ctx context.Context, s SQL) error {
 	if w.lock.Dead() {
-		return &Error{Class: Unavailable, msg: "the connection that holds the lock was lost; nothing more is written"}
+		return errLockLost
 	}
 	conn, err := w.conn(ctx, s.Where)
 	if err != nil {
@@ -68,7 +73,7 @@ func (w *Writer) Execute(ctx context.Context, s SQL) error {
 	deadline := time.Now().Add(retryFor)
 	pause := 10 * time.Millisecond
 	for {
-		err = conn.run(ctx, s)
+		err = w.guarded(ctx, conn, s)
 		if err == nil || ClassOf(err) != Busy || s.Alone || ctx.Err() != nil || conn.Dead() || time.Now().After(deadline) {
 			break
 		}
@@ -79,10 +84,41 @@ func (w *Writer) Execute(ctx context.Context, s SQL) error {
 		}
 		pause = min(pause*2, 500*time.Millisecond)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", s, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	var e *Error
+	if errors.As(err, &e) && e.Code == "55P03" && !conn.Dead() {
+		if list, asked := conn.holders(ctx); asked == nil && len(list) > 0 {
+			return fmt.Errorf("%s: tried for %s: %w; held by %s", s, retryFor, err, names(list))
+		}
+	}
+	return fmt.Errorf("%s: %w", s, err)
+}
+
+// guarded runs one step on conn while a guard watches over the lock.
+func (w *Writer) guarded(ctx context.Context, conn *Conn, s SQL) error {
+	if conn == w.lock {
+		return conn.run(ctx, s)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	g := guard{lock: w.lock, patient: w.patient, cancel: cancel}
+	if s.Alone {
+		g.waiting = conn.PID()
+	}
+	g.start()
+	err := conn.run(ctx, s)
+	g.end()
+	switch {
+	case err == nil:
+		return nil
+	case g.lost:
+		return errLockLost
+	case len(g.blocked) > 0:
+		return &Error{Class: Busy, Code: "57014", msg: fmt.Sprintf("waited %s for a transaction: %s", w.patient, names(g.blocked))}
+	}
+	return err
 }
 
 // Ask looks something up in the maintenance database, over the connection that holds the lock.
@@ -144,7 +180,7 @@ func (c *Conn) run(ctx context.Context, s SQL) error {
 
 func (c *Conn) simple(ctx context.Context, sql string) error {
 	if _, err := c.Exec(ctx, sql).ReadAll(); err != nil {
-		return queryError(err)
+		return at(err, sql)
 	}
 	return nil
 }

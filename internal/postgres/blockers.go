@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// blockedFor is how long a step that waits without a lock timeout (CREATE INDEX CONCURRENTLY) may wait for one and the
+// same transaction before it is given up. Building is not waiting: a large table takes as long as it takes.
+const blockedFor = 30 * time.Second
+
+// session is who stands in the way.
+type session struct {
+	PID   int    `json:"pid"`
+	User  string `json:"usename"`
+	App   string `json:"application_name"`
+	State string `json:"state"`
+	Age   string `json:"age"`
+	Query string `json:"query"`
+}
+
+func (s session) String() string {
+	return fmt.Sprintf("pid %d, user %s (%s), %s, in its transaction for %s: %s", s.PID, s.User, s.App, s.State, s.Age, strings.Join(strings.Fields(s.Query), " "))
+}
+
+const sessionColumns = `a.pid, coalesce(a.usename, '') AS usename, coalesce(a.application_name, '') AS application_name,
+	coalesce(a.state, '') AS state, coalesce(date_trunc('milliseconds', now() - a.xact_start)::text, '') AS age, left(coalesce(a.query, ''), 80) AS query`
+
+// holders lists who holds locks on tables and the like of this database's public schema, the oldest transaction first.
+func (c *Conn) holders(ctx context.Context) ([]session, error) {
+	var found []session
+	err := c.Ask(ctx, []Query{{Name: "who holds locks", Into: &found, SQL: `SELECT DISTINCT ON (a.xact_start, a.pid) ` + sessionColumns + `
+		FROM pg_locks l JOIN pg_stat_activity a USING (pid) JOIN pg_class r ON r.oid = l.relation
+		WHERE l.granted AND l.pid <> pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		AND r.relnamespace = 'public'::regnamespace ORDER BY a.xact_start, a.pid LIMIT 3`}})
+	return found, err
+}
+
+// blocking lists whom a backend waits for.
+func (c *Conn) blocking(ctx context.Context, pid uint32) ([]session, error) {
+	var found []session
+	err := c.Ask(ctx, []Query{{Name: "who blocks us", Into: &found, Args: []string{strconv.FormatUint(uint64(pid), 10)}, SQL: `SELECT ` + sessionColumns + `
+		FROM pg_stat_activity a WHERE a.pid = ANY (pg_blocking_pids($1::int)) ORDER BY a.xact_start LIMIT 3`}})
+	return found, err
+}
+
+// names joins sessions for an error, with the command that ends the first.
+func names(list []session) string {
+	var all []string
+	for _, s := range list {
+		all = append(all, s.String())
+	}
+	return fmt.Sprintf("%s; it is left alone, to end it: sudo -u postgres psql -c 'SELECT pg_terminate_backend(%d)'", strings.Join(all, "; "), list[0].PID)
+}
+
+// guard owns the idle connection that holds the lock while a step runs on another one. It ends the step when the lock is
+// lost: somebody else may be writing then. It looks whom a step waits for that has no lock timeout, and gives it up when
+// that takes too long.
+type guard struct {
+	lock    *Conn
+	waiting uint32 // the backend to look after; 0: its lock timeout does that
+	patient time.Duration
+	cancel  context.CancelCauseFunc
+
+	lost    bool
+	blocked []session // why the step was given up
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+func (g *guard) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	g.stop = cancel
+	g.done.Go(func() { g.watch(ctx) })
+}
+
+// end returns once the connection is nobody's again.
+func (g *guard) end() {
+	g.stop()
+	g.done.Wait()
+}
+
+func (g *guard) watch(ctx context.Context) {
+	var since time.Time
+	var who int
+	for {
+		tick, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+		_ = g.lock.WaitForNotification(tick)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case g.lock.Dead():
+			g.lost = true
+			g.cancel(errLockLost)
+			return
+		case g.waiting == 0:
+			continue
+		}
+		list, err := g.lock.blocking(ctx, g.waiting)
+		if err != nil || len(list) == 0 {
+			since = time.Time{}
+			continue
+		}
+		if since.IsZero() || list[0].PID != who {
+			since, who = time.Now(), list[0].PID
+		}
+		if time.Since(since) >= g.patient {
+			g.blocked = list
+			_ = g.lock.Ask(ctx, []Query{{Name: "giving up", SQL: "SELECT pg_cancel_backend($1::int) AS ok", Args: []string{strconv.FormatUint(uint64(g.waiting), 10)}, Into: &[]struct{}{}}})
+			return
+		}
+	}
+}
