@@ -71,6 +71,9 @@ func diffChain(r *plan.Resource, t table, have []string, want ruling, step Resto
 		why := "closes the port to everybody but those named, before any filter rule is asked"
 		if t == filter {
 			why = "opens the port to those named, whatever INPUT says further down"
+			if len(texts) == 0 {
+				why = "no network of this family is to be let in; the chain stands for when one is"
+			}
 		}
 		r.Add(plan.Create, field, "", want.gist, why, step)
 		return

@@ -169,7 +169,7 @@ func TestDiff(t *testing.T) {
 		{
 			"jump missing",
 			func(_ *Spec, o *Observation) { o.IPv4.Mangle.Input = []string{strangerIn} }, nil,
-			[]string{"create mangle/INPUT:  -> 1: " + guardJump},
+			[]string{"create mangle/INPUT:  -> rule 1: " + guardJump},
 			insert,
 		},
 		{
@@ -178,13 +178,13 @@ func TestDiff(t *testing.T) {
 			func(_ *Spec, o *Observation) {
 				o.IPv4.Mangle.Input = []string{guardJump, strangerIn, strangerIn}
 			},
-			[]string{"update mangle/INPUT: 2: " + guardJump + " -> 1: " + guardJump},
+			[]string{"update mangle/INPUT: rule 2: " + guardJump + " -> rule 1: " + guardJump},
 			remove + insert,
 		},
 		{
 			"jump twice",
 			func(_ *Spec, o *Observation) { o.IPv4.Mangle.Input = []string{guardJump, strangerIn, guardJump} }, nil,
-			[]string{"delete mangle/INPUT: 3: " + guardJump + " -> "},
+			[]string{"delete mangle/INPUT: rule 3: " + guardJump + " -> "},
 			remove + remove + insert,
 		},
 		{
@@ -200,7 +200,7 @@ func TestDiff(t *testing.T) {
 					}
 				}
 			},
-			[]string{"update mangle/INPUT: 1: " + altered + " -> 1: " + guardJump},
+			[]string{"update mangle/INPUT: rule 1: " + altered + " -> rule 1: " + guardJump},
 			"-D INPUT " + altered + "\n" + insert,
 		},
 		{
@@ -208,7 +208,7 @@ func TestDiff(t *testing.T) {
 			func(_ *Spec, o *Observation) {
 				o.IPv4.Mangle.Input[0] = strings.Replace(guardJump, "-j", "-g", 1)
 			}, nil,
-			[]string{"update mangle/INPUT: 1: " + strings.Replace(guardJump, "-j", "-g", 1) + " -> 1: " + guardJump},
+			[]string{"update mangle/INPUT: rule 1: " + strings.Replace(guardJump, "-j", "-g", 1) + " -> rule 1: " + guardJump},
 			"-D INPUT " + strings.Replace(guardJump, "-j", "-g", 1) + "\n" + insert,
 		},
 		{
@@ -216,7 +216,7 @@ func TestDiff(t *testing.T) {
 			func(_ *Spec, o *Observation) { o.IPv4.Mangle.Chain, o.IPv4.Mangle.Input = nil, []string{strangerIn} }, nil,
 			[]string{
 				"create mangle/SESSIONDB-GUARD:  -> return lo, vm1, 100.64.0.0/10; drop the rest",
-				"create mangle/INPUT:  -> 1: " + guardJump,
+				"create mangle/INPUT:  -> rule 1: " + guardJump,
 			},
 			guardWhole + insert,
 		},

@@ -83,7 +83,7 @@ type place struct {
 	text     string
 }
 
-func (p place) String() string { return fmt.Sprintf("%d: %s", p.position, p.text) }
+func (p place) String() string { return fmt.Sprintf("rule %d: %s", p.position, p.text) }
 
 func jumps(have Table, t table) []place {
 	var own []place
