@@ -103,7 +103,6 @@ func (e Entry) revokeAs(option bool) []string {
 
 // unwanted says why a declared role should not have a right.
 func unwanted(e Entry, s Spec) string {
-	const oneshot = "; GRANT ALL of init-session-schema gave it"
 	switch {
 	case s.Access == None:
 		return "access: none: " + s.Name + " has nothing of ours"
@@ -112,13 +111,13 @@ func unwanted(e Entry, s Spec) string {
 	case e.Kind == "table":
 		switch e.Privilege {
 		case "TRUNCATE":
-			return s.Name + " never empties the table" + oneshot
+			return s.Name + " never empties the table"
 		case "TRIGGER":
-			return "a trigger of " + s.Name + " would run with the rights of whoever writes next" + oneshot
+			return "a trigger of " + s.Name + " would run with the rights of whoever writes next"
 		case "REFERENCES":
-			return "a foreign key from elsewhere would keep sessions from being deleted" + oneshot
+			return "a foreign key from elsewhere would keep sessions from being deleted"
 		case "MAINTAIN":
-			return "VACUUM FULL or CLUSTER would lock everybody out of the table" + oneshot
+			return "VACUUM FULL or CLUSTER would lock everybody out of the table"
 		}
 		return fmt.Sprintf("access: %s does not include it", s.Access)
 	case e.Kind == "schema" && e.Name == "sessiondbd":

@@ -85,7 +85,7 @@ func (m Migration) pending(r *plan.Resource, have Observation) {
 		})
 		return
 	}
-	why := "its objects are there already: they are compared one by one instead"
+	why := "its objects are there already: they are compared one by one below, not made again"
 	if len(there) == 0 {
 		why = "its objects are made one by one, since the table is in use"
 	}

@@ -117,7 +117,7 @@ func (d *differ) triggers() {
 				sql(strings.Replace(want.Definition, "CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)))
 		}
 		if have != nil && have.Enabled != want.Enabled {
-			r.Add(plan.Update, "enabled", firing(have.Enabled), firing(want.Enabled), "as it is, updated_at is left to the clients",
+			r.Add(plan.Update, "enabled", firing(have.Enabled), firing(want.Enabled), "until it fires again, updated_at is left to the clients",
 				sql("ALTER TABLE public.session ENABLE TRIGGER "+postgres.QuoteIdent(want.Name)))
 		}
 		d.add(r)
