@@ -25,6 +25,10 @@ func warnOneshots(r *plan.Resource, units []systemd.ForeignUnit) {
 			remedy = fmt.Sprintf("sudo rm -r %s; sudo systemctl daemon-reload", u.Path)
 			r.Warn(fmt.Sprintf("%s holds drop-ins of the shell oneshot that sessiondbd replaces; systemd adds them to sessiondbd.service", u.Path), remedy)
 			continue
+		case u.Name == "init-session-schema.service":
+			// Stopped, because the reload makes one unit of the two: a daemon that runs is then taken for inactive, like the
+			// script, and its process for a stray (systemd 252).
+			remedy = fmt.Sprintf("sudo systemctl disable --now %s; sudo systemctl stop sessiondbd; sudo rm %s; sudo systemctl daemon-reload; sudo systemctl start sessiondbd", u.Name, u.Path)
 		}
 		r.Warn(fmt.Sprintf("the shell oneshot %s that sessiondbd replaces is still installed: it %s", u.Path, oneshotDoes[u.Name]), remedy)
 	}

@@ -18,7 +18,7 @@ func TestWarnOneshots(t *testing.T) {
 		"none": {nil, nil},
 		"Debian": {
 			[]systemd.ForeignUnit{{Name: "init-session-schema.service", Path: etc + "init-session-schema.service", Target: etc + "init-session-schema.service"}},
-			[]string{"sudo systemctl disable --now init-session-schema.service; sudo rm /etc/systemd/system/init-session-schema.service; sudo systemctl daemon-reload"},
+			[]string{"sudo systemctl disable --now init-session-schema.service; sudo systemctl stop sessiondbd; sudo rm /etc/systemd/system/init-session-schema.service; sudo systemctl daemon-reload; sudo systemctl start sessiondbd"},
 		},
 		"NixOS": {
 			[]systemd.ForeignUnit{{Name: "set-sessionuser-password.service", Path: etc + "set-sessionuser-password.service", Target: "/nix/store/x-unit/set-sessionuser-password.service"}},
