@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"syscall"
 	"time"
 
 	"sessiondbd/internal/firewall"
@@ -41,9 +45,36 @@ func (h *firewallHost) observe(ctx context.Context) (firewall.Observation, error
 	return h.tools.Observe(ctx)
 }
 
-// Begin needs no lock of its own: iptables-restore takes the kernel's.
-func (h *firewallHost) Begin(context.Context) (plan.Executor, func(), error) {
-	return h.tools, func() {}, nil
+// Begin takes the lock: between reading the rules and one restore of ours another's restore would leave its jumps twice.
+func (h *firewallHost) Begin(ctx context.Context) (plan.Executor, func(), error) {
+	unlock, err := lockFirewall(ctx)
+	return h.tools, unlock, err
+}
+
+// firewallLock is an abstract socket. There is one of it in a network namespace, as of the firewall; users who share no
+// folder share it; and it ends with whoever holds it.
+const firewallLock = "@sessiondbd-firewall"
+
+// firewallLockWait bounds the wait for another sessiondbd, whose pass takes milliseconds.
+const firewallLockWait = 10 * time.Second
+
+// lockFirewall waits its turn. Anybody on this host may sit on an abstract socket: that must not keep the door open, and so
+// after the wait the turn is taken anyhow.
+func lockFirewall(ctx context.Context) (unlock func(), err error) {
+	for deadline := time.Now().Add(firewallLockWait); ; {
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: firewallLock, Net: "unix"})
+		switch {
+		case err == nil:
+			return func() { _ = l.Close() }, nil
+		case !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline):
+			return func() {}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(2*time.Millisecond + rand.N(8*time.Millisecond)):
+		}
+	}
 }
 
 // watch wakes the daemon with what netlink tells. It has tools of its own: the daemon's belong to its passes.
