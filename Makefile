@@ -51,6 +51,11 @@ demo: root setup ## a throw-away hypervisor gets its session database, and its f
 	$(GO) build -o bin/demo ./internal/lab/demo
 	bin/demo $(if $(STAY),-stay)
 
+# Daemons idle for a minute in it; it has no pass or fail, and a busy machine shows in every figure.
+bench: root build ## the figures of the product against their goals and peers (three minutes)
+	$(GO) build -o bin/bench ./internal/lab/bench
+	bin/bench
+
 root:
 	@[ $$(id -u) = 0 ] || { echo 'needs root, for network namespaces and a container; run: sudo env PATH="$$PATH" make $(MAKECMDGOALS)' >&2; exit 77; }
 
