@@ -1,4 +1,4 @@
-// Command sessiondbd bootstraps the session database of a hypervisor and keeps it so.
+// Command sessiondbd keeps the session database of a hypervisor as its config says, from first boot on.
 package main
 
 import (

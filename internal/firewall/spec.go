@@ -1,4 +1,4 @@
-// Package firewall lets the VMs, and nobody else, reach the port of PostgreSQL.
+// Package firewall lets nobody but the VMs reach the port of PostgreSQL.
 package firewall
 
 import (

@@ -1,4 +1,4 @@
-// Package plan is the language in which the rooms say what differs: changes, refusals and warnings by resource, in order.
+// Package plan is the language in which the rooms say what differs, by resource, in the order of mending.
 package plan
 
 import (
