@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the lab needs on Debian and is missing; touches nothing that is there. As root: make setup.
+# Installs what the lab needs on Debian and is missing; touches nothing that is there. As root: make setup. With the
+# argument gcc also the C compiler that go test -race wants.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 PATH=/usr/local/sbin:$PATH:/usr/sbin:/sbin
@@ -24,8 +25,13 @@ need postgresql-client command -v psql
 need pgbouncer command -v pgbouncer
 need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
 need nodejs command -v node
+need nix-bin command -v nix-instantiate
 need npm command -v npm
 need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
+if [ "${1:-}" = gcc ]; then
+	need gcc command -v gcc
+	need libc6-dev test -e /usr/include/stdlib.h
+fi
 need debian-archive-keyring test -s /usr/share/keyrings/debian-archive-keyring.gpg
 
 if [ -z "$missing" ]; then

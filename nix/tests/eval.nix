@@ -1,0 +1,94 @@
+# Evaluates every configuration of cases.nix in one release: { case = result; }, beside the documentation of the options.
+{
+  libPath,
+  release,
+}:
+let
+  lib = import libPath;
+  pkgs = import ./pkgs.nix { inherit lib; };
+  stubs = import ./stubs.nix {
+    inherit release;
+    inherit (pkgs) iptables;
+  };
+
+  evaluate =
+    module:
+    lib.evalModules {
+      specialArgs = { inherit pkgs; };
+      modules = [
+        stubs
+        ../module.nix
+        module
+      ];
+    };
+
+  service = s: {
+    inherit (s)
+      enable
+      wantedBy
+      wants
+      after
+      aliases
+      unitConfig
+      serviceConfig
+      stopIfChanged
+      ;
+    path = map toString s.path;
+    reloadTriggers = map toString s.reloadTriggers;
+  };
+
+  view =
+    { config, ... }:
+    {
+      failed = map (a: a.message) (lib.filter (a: !a.assertion) config.assertions);
+      inherit (config) warnings;
+      etc = lib.mapAttrs (_: e: e.source.text) config.environment.etc;
+      packages = map (p: p.name) config.environment.systemPackages;
+      unitPackages = map (p: p.name) config.systemd.packages;
+      tmpfilesPackages = map (p: p.name) config.systemd.tmpfiles.packages;
+      users = lib.attrNames config.users.users;
+      services = lib.mapAttrs (_: service) config.systemd.services;
+      hasTarget = config.systemd.targets ? postgresql;
+      sysctl = config.boot.kernel.sysctl;
+      nftables = {
+        inherit (config.networking.nftables) enable ruleset;
+        inherit (config.networking.firewall) extraInputRules;
+      };
+      postgresql = {
+        inherit (config.services.postgresql)
+          enable
+          settings
+          authentication
+          identMap
+          ;
+      };
+      backup = config.services.postgresqlBackup;
+    };
+
+  # What must not evaluate: misspelt options, wrong types.
+  attempt =
+    module:
+    let
+      v = view (evaluate module);
+      r = builtins.tryEval (builtins.deepSeq v v);
+    in
+    if r.success then r.value else { error = true; };
+
+  documentation =
+    let
+      all = lib.optionAttrSetToDocList (evaluate { }).options;
+      ours = lib.filter (o: lib.hasPrefix "services.sessiondb." o.name && o.visible && !o.internal) all;
+      text = v: if v ? text then v.text else builtins.toJSON v;
+    in
+    map (o: {
+      inherit (o) name type;
+      readOnly = o.readOnly or false;
+      description = if lib.isString (o.description or "") then o.description or "" else o.description.text;
+      default = if o ? default then text o.default else null;
+      example = if o ? example then text o.example else null;
+    }) ours;
+in
+{
+  results = lib.mapAttrs (_: attempt) (import ./cases.nix { inherit lib; });
+  options = documentation;
+}
