@@ -9,6 +9,8 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 BINARY  ?= bin/sessiondbd
 DIST    ?= dist
 ARCHES  ?= amd64 arm64
+# The stamp of the version control would fail where git mistrusts the folder's owner; LDFLAGS says as much.
+export GOFLAGS += -buildvcs=false
 DESTDIR ?=
 PREFIX  ?= /usr
 
@@ -16,7 +18,7 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := build
-.PHONY: root build install setup demo test check lint bench soak deb help clean
+.PHONY: root setup-test FORCE build install setup demo test check lint bench soak deb nix-eval help clean
 
 build: ## bin/sessiondbd, static
 	$(BUILD) -o $(BINARY) ./cmd/sessiondbd
@@ -46,25 +48,35 @@ deb: ## dist/sessiondbd_VERSION_{amd64,arm64}.deb
 setup: ## install what tests and demo need of Debian (apt)
 	bash internal/lab/setup.sh
 
-# A program of its own and not `go run`, which a SIGTERM would end without the demo.
-demo: root setup ## a throw-away hypervisor gets its session database, and its five VMs use it (STAY=1: it stays until Ctrl-C)
-	$(GO) build -o bin/demo ./internal/lab/demo
-	bin/demo $(if $(STAY),-stay)
+# For the race detector, which the demo does without.
+setup-test:
+	bash internal/lab/setup.sh gcc
 
-# Daemons idle for a minute in it; it has no pass or fail, and a busy machine shows in every figure.
-bench: root build ## the figures of the product against their goals and peers (three minutes)
-	$(GO) build -o bin/bench ./internal/lab/bench
-	bin/bench
+# A program of its own and not `go run`, which a SIGTERM would end without what it runs.
+bin/demo bin/tally: bin/%: FORCE
+	@$(GO) build -o $@ ./internal/lab/$*
+
+# The first time apt and the compiler work side by side, if the compiler can already download without what apt brings.
+demo: root ## a throw-away hypervisor gets its session database, and its five VMs use it (STAY=1: it stays until Ctrl-C)
+	@$(MAKE) --no-print-directory -j$(if $(wildcard /etc/ssl/certs/ca-certificates.crt),3,1) setup bin/demo build
+	@bin/demo $(if $(STAY),-stay)
+
+# Two packages at a time, also on many cores: hypervisors boot beside each other, and tests measure how fast the daemon is.
+test: root setup-test lint bin/tally ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
+	@set -o pipefail; $(GO) test -race -count=1 -p 2 -timeout 14m -tags integration -json ./... | bin/tally
 
 root:
 	@[ $$(id -u) = 0 ] || { echo 'needs root, for network namespaces and a container; run: sudo env PATH="$$PATH" make $(MAKECMDGOALS)' >&2; exit 77; }
 
-test: setup check ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
-	set -o pipefail; $(GO) test -race -count=1 -timeout 14m -tags integration -json ./... | $(GO) run ./internal/lab/tally
+FORCE:
 
 check: lint ## the fast part: build, vet, staticcheck, gofumpt, unit tests
 	$(GO) build ./...
 	$(GO) test ./...
+
+# With NIXPKGS_LIB: the lib folders of nixpkgs, one a release, separated by colons.
+nix-eval: ## renew what nix/ commits: vendorHash, evaluation results, option documentation
+	$(GO) test -count=1 -tags integration ./nix -run 'TestVendorHash|TestEvaluation' -update
 
 lint: ## vet, staticcheck, gofumpt
 	$(GO) vet ./...
