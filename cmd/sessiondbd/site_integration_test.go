@@ -121,7 +121,7 @@ func (s *site) sql(db, sql string) string {
 // command is the binary with arguments, config and folders of the site.
 func (s *site) command(args ...string) lab.Command {
 	return lab.Command{
-		Argv: append([]string{binary(s.t), "--config", s.path("config.yaml")}, args...),
+		Argv: append([]string{product(s.t), "--config", s.path("config.yaml")}, args...),
 		Env:  []string{"SESSIONDBD_RUN_DIR=" + s.path("run"), "SESSIONDBD_STATE_DIR=" + s.path("state"), "CREDENTIALS_DIRECTORY=" + s.path("state")},
 	}
 }
@@ -256,8 +256,8 @@ var build = sync.OnceValues(func() (string, error) {
 	return path, os.Chmod(dir, 0o755)
 })
 
-// binary is the product, built once for all tests.
-func binary(t *testing.T) string {
+// product is the binary, built once for all tests.
+func product(t *testing.T) string {
 	t.Helper()
 	path, err := build()
 	if err != nil {
