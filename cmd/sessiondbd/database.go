@@ -79,6 +79,7 @@ func (h *databaseHost) diff(o observation) []plan.Resource {
 	list = append(list, database)
 	inside := slices.Concat(
 		schema.Diff(h.goals.schema, o.schema),
+		[]plan.Resource{schema.DiffOwner(h.goals.schema, o.schema)},
 		role.Access(h.goals.role, o.role),
 		server.HBA(h.goals.server, o.server),
 		server.Restart(h.goals.server, o.server),

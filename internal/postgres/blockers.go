@@ -65,6 +65,7 @@ type guard struct {
 	waiting uint32 // the backend to look after; 0: its lock timeout does that
 	patient time.Duration
 	cancel  context.CancelCauseFunc
+	alive   func() // called while the step is not blocked
 
 	lost    bool
 	blocked []session // why the step was given up
@@ -105,6 +106,7 @@ func (g *guard) watch(ctx context.Context) {
 		list, err := g.lock.blocking(ctx, g.waiting)
 		if err != nil || len(list) == 0 {
 			since = time.Time{}
+			g.alive()
 			continue
 		}
 		if since.IsZero() || list[0].PID != who {

@@ -21,6 +21,9 @@ type SQL struct {
 	Statements []string
 	// Alone marks a statement that cannot run inside a transaction (CREATE DATABASE, CREATE INDEX CONCURRENTLY).
 	Alone bool
+	// Sweep names a table whose blocks the one statement goes over in ranges, each in a transaction of its own that is short
+	// enough for writers: :first and :last in it become the numbers of the blocks.
+	Sweep string
 	// Group lets consecutive steps of one group share a transaction; empty: a transaction of its own.
 	Group string
 	// Secret switches every kind of statement logging off for the transaction: a statement holds a verifier.

@@ -35,6 +35,9 @@ type Writer struct {
 	lock    *Conn // maintenance database; holds the lock
 	session *Conn // session database; dialled when the first step needs it
 	patient time.Duration
+
+	// Alive is called now and then while a step that takes long gets on. May be nil; must not block.
+	Alive func()
 }
 
 // Begin takes the lock. session, which may be nil, is a connection to the session database that the writer may use but
@@ -70,19 +73,10 @@ func (w *Writer) Execute(ctx context.Context, s SQL) error {
 	if err != nil {
 		return err
 	}
-	deadline := time.Now().Add(retryFor)
-	pause := 10 * time.Millisecond
-	for {
-		err = w.guarded(ctx, conn, s)
-		if err == nil || ClassOf(err) != Busy || s.Alone || ctx.Err() != nil || conn.Dead() || time.Now().After(deadline) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause + rand.N(pause)):
-		}
-		pause = min(pause*2, 500*time.Millisecond)
+	if s.Sweep != "" {
+		err = w.sweep(ctx, conn, s)
+	} else {
+		err = w.patiently(ctx, conn, s)
 	}
 	if err == nil {
 		return nil
@@ -96,6 +90,31 @@ func (w *Writer) Execute(ctx context.Context, s SQL) error {
 	return fmt.Errorf("%s: %w", s, err)
 }
 
+// patiently tries a step again while somebody else's lock is in its way.
+func (w *Writer) patiently(ctx context.Context, conn *Conn, s SQL) error {
+	deadline := time.Now().Add(retryFor)
+	pause := 10 * time.Millisecond
+	for {
+		err := w.guarded(ctx, conn, s)
+		if err == nil || ClassOf(err) != Busy || s.Alone || ctx.Err() != nil || conn.Dead() || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause + rand.N(pause)):
+		}
+		pause = min(pause*2, 500*time.Millisecond)
+	}
+}
+
+// alive says that a long step gets on.
+func (w *Writer) alive() {
+	if w.Alive != nil {
+		w.Alive()
+	}
+}
+
 // guarded runs one step on conn while a guard watches over the lock.
 func (w *Writer) guarded(ctx context.Context, conn *Conn, s SQL) error {
 	if conn == w.lock {
@@ -103,7 +122,7 @@ func (w *Writer) guarded(ctx context.Context, conn *Conn, s SQL) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	g := guard{lock: w.lock, patient: w.patient, cancel: cancel}
+	g := guard{lock: w.lock, patient: w.patient, cancel: cancel, alive: w.alive}
 	if s.Alone {
 		g.waiting = conn.PID()
 	}

@@ -38,20 +38,19 @@ func (d *differ) columns() {
 	}
 }
 
-// addColumn adds a column at once: with a default that is the same for all rows PostgreSQL touches no row.
+// addColumn adds a column at once, touching no row. A timestamp comes in empty and is then filled like any that is missing:
+// a default would give all rows the time of this change.
 func (d *differ) addColumn(r *plan.Resource, want Column) {
 	definition := want.Type
-	if want.Default != "" {
+	if !want.NotNull && want.Default != "" {
 		definition += " DEFAULT " + want.Default
 	}
+	r.Add(plan.Create, "column", "", definition, "documented column that the table lacks", sql(table+"ADD COLUMN "+postgres.QuoteIdent(want.Name)+" "+definition))
 	if want.NotNull {
-		definition += " NOT NULL"
+		have := Column{Name: want.Name, Type: want.Type}
+		d.defaults(r, want, have)
+		d.nullability(r, want, have)
 	}
-	why := "documented column that the table lacks"
-	if want.NotNull {
-		why += "; rows that are there get the time of this change, for want of better evidence"
-	}
-	r.Add(plan.Create, "column", "", definition, why, sql(table+"ADD COLUMN "+postgres.QuoteIdent(want.Name)+" "+definition))
 }
 
 // retype is the command that an administrator can settle a wrong type with.
@@ -105,10 +104,12 @@ func (d *differ) nullability(r *plan.Resource, want, have Column) {
 		r.Add(plan.Create, "check", "", rule+" NOT VALID", "keeps new NULLs out until the column itself does; looks at no row that is there",
 			sql(table+"ADD CONSTRAINT "+check+" "+rule+" NOT VALID"))
 	}
-	if n := d.nulls(want.Name); n > 0 {
-		r.Add(plan.Update, "rows", fmt.Sprintf("%d NULL", n), "filled", "with "+strings.ReplaceAll(evidence[want.Name], "pg_catalog.", "")+"; the trigger does not fire meanwhile, so that no updated_at that is set changes",
-			postgres.SQL{Replica: true, Label: "fill " + want.Name, Statements: []string{
-				"UPDATE ONLY public.session SET " + want.Name + " = " + evidence[want.Name] + " WHERE " + want.Name + " IS NULL"}})
+	if n := d.nulls(want.Name); n != "" {
+		r.Add(plan.Update, "rows", n, "filled", evidence[want.Name].words+"; the trigger does not fire meanwhile, so that no updated_at that is set changes",
+			postgres.SQL{Replica: true, Sweep: "public.session", Label: "fill " + want.Name, Statements: []string{
+				"UPDATE ONLY public.session s SET " + want.Name + " = " + evidence[want.Name].expression +
+					" WHERE s.ctid >= '(:first,0)' AND s.ctid < '(:last,0)' AND s." + want.Name + " IS NULL",
+			}})
 	}
 	if c == nil || !c.Validated {
 		r.Add(plan.Run, "validation", "NOT VALID", "valid", "reads the table once; writers go on meanwhile", sql(table+"VALIDATE CONSTRAINT "+check))
@@ -117,20 +118,32 @@ func (d *differ) nullability(r *plan.Resource, want, have Column) {
 	r.Add(plan.Delete, "check", rule, "", "has served its purpose: the column says it now", drop)
 }
 
-// evidence is the best guess for a timestamp that is missing: the other one of the same row, else the time of the repair.
-var evidence = map[string]string{
-	"created_at": "coalesce(updated_at, pg_catalog.now())",
-	"updated_at": "coalesce(created_at, pg_catalog.now())",
+// evidence is the best guess for a timestamp that is missing. A parent is older than its children; the time of the repair
+// is what is left when nothing else speaks.
+var evidence = map[string]struct{ expression, words string }{
+	"created_at": {
+		"coalesce(s.updated_at, (SELECT p.created_at FROM public.session p WHERE p.id = s.parent), pg_catalog.now())",
+		"with the row's updated_at, else its parent's created_at, else the time of this change",
+	},
+	"updated_at": {"coalesce(s.created_at, pg_catalog.now())", "with the row's created_at, else the time of this change"},
 }
 
-func (d *differ) nulls(column string) int64 {
+// nulls says how many rows lack a timestamp; empty: none.
+func (d *differ) nulls(column string) string {
+	if find(d.have.Columns, column, Column.id) == nil {
+		return "NULL in all rows"
+	}
 	if len(d.obs.Nulls) == 0 {
-		return 0
+		return ""
 	}
-	if column == "created_at" {
-		return d.obs.Nulls[0].CreatedAt
+	n := d.obs.Nulls[0].CreatedAt
+	if column == "updated_at" {
+		n = d.obs.Nulls[0].UpdatedAt
 	}
-	return d.obs.Nulls[0].UpdatedAt
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d NULL", n)
 }
 
 func (d *differ) constraints() {
@@ -141,6 +154,9 @@ func (d *differ) constraints() {
 			have = d.renamed(&r, want)
 		}
 		switch foreign := strings.HasPrefix(want.Definition, "FOREIGN KEY"); {
+		case foreign && (have == nil || !have.Validated) && d.orphans() > 0:
+			r.Refuse(fmt.Sprintf("%d rows name a parent that does not exist: whether to restore the parents or to forget them is not ours to guess", d.orphans()),
+				"see them: sudo -u postgres psql -d "+d.goal.Database+" -c \"SELECT s.* FROM session s WHERE parent IS NOT NULL AND NOT EXISTS (SELECT FROM session p WHERE p.id = s.parent)\"; to forget the parents, the same WHERE in an UPDATE … SET parent = NULL; then sudo sessiondbd apply")
 		case have == nil && foreign:
 			r.Add(plan.Create, "constraint", "", want.Definition+" NOT VALID", "keeps new orphans out at once",
 				sql(table+"ADD CONSTRAINT "+want.Name+" "+want.Definition+" NOT VALID"))
@@ -184,4 +200,12 @@ func (d *differ) twinOfConstraint(have Constraint) bool {
 		}
 	}
 	return false
+}
+
+// orphans counts the rows whose parent does not exist, while no valid foreign key rules them out.
+func (d *differ) orphans() int64 {
+	if len(d.obs.Orphans) == 0 {
+		return 0
+	}
+	return d.obs.Orphans[0].Rows
 }

@@ -58,14 +58,21 @@ func DiffDatabase(g Goal, have Observation) plan.Resource {
 		}
 		r.Add(plan.Update, "identity", old.String(), now.String(), "accepted by --accept-new-database", Remember{g.Database})
 	}
-	if db.Owner != g.Owner {
-		r.Add(plan.Update, "owner", db.Owner, g.Owner,
-			"a database's owner may drop it and create objects in public; a role that logs in from VMs never needs either",
-			sql("ALTER DATABASE "+postgres.QuoteIdent(g.Database)+" OWNER TO "+postgres.QuoteIdent(g.Owner)))
-	}
 	if db.Encoding != "UTF8" {
 		r.Warn(fmt.Sprintf("database %s is encoded in %s: JSON with other characters is rejected", g.Database, db.Encoding),
 			"dump it and restore it into a database that is created with ENCODING 'UTF8'")
+	}
+	return r
+}
+
+// DiffOwner compares the database's owner. It is the same resource once more, after the schema: a database whose adoption
+// is refused is left as it is, its owner included.
+func DiffOwner(g Goal, have Observation) plan.Resource {
+	r := plan.Resource{Name: g.DatabaseResource(), Needs: []string{"role/" + g.Owner, "migration/"}}
+	if len(have.Databases) == 1 && have.Databases[0].Owner != g.Owner {
+		r.Add(plan.Update, "owner", have.Databases[0].Owner, g.Owner,
+			"a database's owner may drop it and create objects in public; a role that logs in from VMs never needs either",
+			sql("ALTER DATABASE "+postgres.QuoteIdent(g.Database)+" OWNER TO "+postgres.QuoteIdent(g.Owner)))
 	}
 	return r
 }

@@ -428,7 +428,7 @@ func TestDiffDatabase(t *testing.T) {
 			have, g := converged(t), goal(t)
 			g.AcceptNew = tt.accept
 			tt.have(&have)
-			if d := cmp.Diff(tt.want, lines([]plan.Resource{DiffDatabase(g, have)})); d != "" {
+			if d := cmp.Diff(tt.want, lines([]plan.Resource{DiffDatabase(g, have), DiffOwner(g, have)})); d != "" {
 				t.Errorf("(-want +have):\n%s", strings.ReplaceAll(d, "\u00a0", " "))
 			}
 		})

@@ -54,7 +54,8 @@ func (h *host) Plan(ctx context.Context) plan.Plan {
 	if err != nil {
 		return plan.Plan{Unobserved: []plan.Failure{{Resource: h.goal.DatabaseResource(), Err: err}}}
 	}
-	return plan.Plan{Resources: append([]plan.Resource{DiffDatabase(h.goal, have)}, Diff(h.goal, have)...)}
+	list := append([]plan.Resource{DiffDatabase(h.goal, have)}, Diff(h.goal, have)...)
+	return plan.Plan{Resources: append(list, DiffOwner(h.goal, have))}
 }
 
 type writer struct {

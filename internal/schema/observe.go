@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 
 	"sessiondbd/internal/postgres"
@@ -13,6 +14,7 @@ type Observation struct {
 	History    []historyAt // one row; none: not connected to the session database
 	Applied    []Applied
 	Nulls      []nulls
+	Orphans    []count
 	Catalogue  Catalogue
 	Remembered *Identity // from the state directory; nil: nothing was remembered
 	Damaged    string    // why what was remembered cannot be understood; empty: it can
@@ -49,6 +51,10 @@ type nulls struct {
 	UpdatedAt int64 `json:"updated_at"`
 }
 
+type count struct {
+	Rows int64 `json:"rows"`
+}
+
 // Queries asks for the whole observation.
 func Queries(want Expected, database string, o *Observation) []postgres.Query {
 	names := func(objects []string) string { return "{" + strings.Join(objects, ",") + "}" }
@@ -77,7 +83,7 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 			FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1::name[]) ORDER BY 1`},
 		{Name: "the columns", Into: &c.Columns, Session: true, SQL: `SELECT a.attname AS name,
 			format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
-			coalesce(pg_get_expr(d.adbin, d.adrelid), '') AS default, a.attgenerated::text || a.attidentity::text AS generated
+			coalesce(pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE d.adrelid END), '') AS default, a.attgenerated::text || a.attidentity::text AS generated
 			FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 			WHERE a.attrelid = to_regclass('public.session') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`},
 		{Name: "the constraints", Into: &c.Constraints, Session: true, SQL: `SELECT conname AS name,
@@ -99,6 +105,8 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 		{Name: "the rows without a timestamp", Into: &o.Nulls, Session: true, When: o.lacksNotNull, SQL: `SELECT
 			count(*) FILTER (WHERE created_at IS NULL) AS created_at, count(*) FILTER (WHERE updated_at IS NULL) AS updated_at
 			FROM ONLY public.session WHERE created_at IS NULL OR updated_at IS NULL`},
+		{Name: "the rows without their parent", Into: &o.Orphans, Session: true, When: o.lacksParentKey, SQL: `SELECT count(*) AS rows
+			FROM ONLY public.session s WHERE s.parent IS NOT NULL AND NOT EXISTS (SELECT FROM public.session p WHERE p.id = s.parent)`},
 	}...)
 }
 
@@ -112,6 +120,21 @@ func IdentityQueries(database string, o *Observation) []postgres.Query {
 }
 
 func (o *Observation) hasHistory() bool { return len(o.History) == 1 && o.History[0].Table }
+
+// lacksParentKey says whether there is no valid foreign key on parent, though there are the columns that it is about.
+func (o *Observation) lacksParentKey() bool {
+	if t := find(o.Catalogue.Tables, "session", Table.id); t == nil || t.Kind != "r" {
+		return false
+	}
+	for _, name := range []string{"id", "parent"} {
+		if c := find(o.Catalogue.Columns, name, Column.id); c == nil || c.Type != "uuid" {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(o.Catalogue.Constraints, func(c Constraint) bool {
+		return c.Validated && strings.HasPrefix(c.Definition, "FOREIGN KEY (parent) REFERENCES public.session(id)")
+	})
+}
 
 // lacksNotNull says whether both timestamps are there and one of them may be NULL: only then is a scan worth its cost.
 func (o *Observation) lacksNotNull() bool {

@@ -1,0 +1,156 @@
+//go:build integration
+
+package schema
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sessiondbd/internal/lab"
+	"sessiondbd/internal/plan"
+)
+
+// fixture is a database that somebody left behind. Its first line says what must become of it:
+//
+//	-- must be adopted: why
+//	-- must be refused: RESOURCE: why
+type fixture struct {
+	name, sql string
+	refused   string // the resource that the refusal names; empty: adopted
+	bare      bool   // not on top of the oneshot's database
+}
+
+func corpus(t *testing.T) []fixture {
+	t.Helper()
+	files, err := filepath.Glob("../../testdata/legacy/corpus/*.sql")
+	if err != nil || len(files) < 14 {
+		t.Fatalf("%d fixtures, %v", len(files), err)
+	}
+	var all []fixture
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := fixture{name: strings.TrimSuffix(filepath.Base(file), ".sql"), sql: string(text), bare: strings.Contains(string(text), "\n-- base: none\n")}
+		first, _, _ := strings.Cut(f.sql, "\n")
+		if rest, ok := strings.CutPrefix(first, "-- must be refused: "); ok {
+			f.refused, _, _ = strings.Cut(rest, ": ")
+		} else if !strings.HasPrefix(first, "-- must be adopted: ") {
+			t.Fatalf("%s does not say what must become of it: %s", file, first)
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+func (f fixture) load(t *testing.T) *lab.Cluster {
+	t.Helper()
+	c := lab.ClusterT(t, lab.ClusterOptions{LegacyRows: !f.bare, Settings: map[string]string{"allow_system_table_mods": "on", "timezone": "Europe/Berlin"}})
+	if f.bare {
+		roles, err := os.ReadFile("../../testdata/legacy/oneshot-roles.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.PSQL(t.Context(), "postgres", string(roles)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	psql(t, c, f.sql)
+	return c
+}
+
+// everything is the whole database as pg_dump writes it, with the owners of the shared catalogue.
+func everything(t *testing.T, c *lab.Cluster) string {
+	t.Helper()
+	var dump lab.Place
+	out, err := dump.Run(t.Context(), filepath.Join(c.Bindir, "pg_dump"), "-h", c.Socket, "-U", "postgres", "-C", "--restrict-key=x", "sessiondb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// rows are all values of all rows that stood there before, in the columns that the table had then.
+func rows(t *testing.T, c *lab.Cluster, columns []string) string {
+	t.Helper()
+	var list []string
+	for _, col := range columns {
+		if col == "created_at" || col == "updated_at" {
+			list = append(list, "CASE WHEN w."+col+" IS NULL THEN NULL ELSE s."+col+" END")
+		} else {
+			list = append(list, `s."`+col+`"`)
+		}
+	}
+	return psql(t, c, "SELECT md5(string_agg(ROW("+strings.Join(list, ", ")+")::text, '' ORDER BY s.id)) FROM public.session s JOIN kept.session w USING (id)")
+}
+
+func TestCorpus(t *testing.T) {
+	for _, f := range corpus(t) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			c := f.load(t)
+			h := newHost(t, c)
+			if f.refused != "" {
+				f.mustBeRefused(t, c, h)
+			} else {
+				f.mustBeAdopted(t, c, h)
+			}
+		})
+	}
+}
+
+func (f fixture) mustBeRefused(t *testing.T, c *lab.Cluster, h *host) {
+	before := everything(t, c)
+	out := h.converge()
+	i := slices.IndexFunc(out.Refusals, func(r plan.Refusal) bool { return r.Resource == f.refused })
+	if i < 0 {
+		t.Fatalf("%s is not refused: %+v, blocked %+v, %v", f.refused, out.Refusals, out.Blocked, out.Err())
+	}
+	if r := out.Refusals[i]; r.Summary == "" || r.Remedy == "" {
+		t.Errorf("the refusal does not say what to do: %+v", r)
+	}
+	for _, change := range h.done {
+		if !strings.HasSuffix(change.Field, "identity") {
+			t.Errorf("changed all the same: %s", change)
+		}
+	}
+	if after := everything(t, c); after != before {
+		t.Error("the database was changed")
+	}
+}
+
+func (f fixture) mustBeAdopted(t *testing.T, c *lab.Cluster, h *host) {
+	var columns []string
+	var before string
+	if strings.TrimSpace(psql(t, c, "SELECT to_regclass('public.session') IS NOT NULL")) == "t" {
+		psql(t, c, "CREATE SCHEMA kept; CREATE TABLE kept.session AS TABLE public.session")
+		columns = strings.Fields(psql(t, c, "SELECT attname FROM pg_attribute WHERE attrelid = 'public.session'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"))
+		before = rows(t, c, columns)
+	}
+	h.must()
+	if columns != nil {
+		if after := rows(t, c, columns); after != before {
+			t.Errorf("rows changed: %s, before %s", after, before)
+		}
+		if n := strings.TrimSpace(psql(t, c, "SELECT count(*) - (SELECT count(*) FROM kept.session) FROM public.session")); n != "0" {
+			t.Errorf("%s rows more", n)
+		}
+	}
+	psql(t, c, "INSERT INTO session (messages, inbox_status) VALUES ('{}', 'processing')")
+	if f.name == "12_extras" {
+		for _, q := range []string{"SELECT count(*) = 20 FROM audit", "SELECT count(*) > 0 FROM pending", "SELECT count(tags) > 0 FROM session", "SELECT has_table_privilege('reporter', 'session', 'SELECT')"} {
+			if got := strings.TrimSpace(psql(t, c, q)); got != "t" {
+				t.Errorf("%s: %s", q, got)
+			}
+		}
+	}
+	if f.name == "17_older_table" {
+		if n := strings.TrimSpace(psql(t, c, "SELECT count(*) FROM session JOIN kept.session w USING (id) WHERE session.updated_at <> w.created_at")); n != "0" {
+			t.Errorf("%s rows were last updated at a time that nothing speaks for", n)
+		}
+	}
+}

@@ -1,0 +1,2 @@
+-- must be adopted: exactly what the oneshot left
+SELECT;

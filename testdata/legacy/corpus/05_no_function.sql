@@ -1,0 +1,2 @@
+-- must be adopted: function and trigger are missing
+DROP FUNCTION update_updated_at_column() CASCADE;
