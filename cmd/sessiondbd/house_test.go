@@ -89,11 +89,12 @@ func TestHouse(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		if !strings.Contains(name, "/") && !strings.HasPrefix(name, ".") && !slices.Contains(topLevel, name) {
+			t.Errorf("%s does not belong into the top level", name)
+		}
 		switch {
 		case name == ".":
 			return nil
-		case !strings.Contains(name, "/") && !strings.HasPrefix(name, ".") && !slices.Contains(topLevel, name):
-			t.Errorf("%s does not belong into the top level", name)
 		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || name == "bin" || name == "dist"):
 			return fs.SkipDir
 		case strings.HasSuffix(name, ".txt") || strings.HasSuffix(name, ".txtar"):

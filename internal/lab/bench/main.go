@@ -1,4 +1,4 @@
-// Package main measures sessiondbd against its peers and its goals on a PostgreSQL that it makes for the purpose.
+// Package main measures sessiondbd beside its peers on a PostgreSQL that it makes for the purpose.
 package main
 
 import (
