@@ -22,6 +22,7 @@ type databaseHost struct {
 	memory   schema.Memory
 	files    server.Files
 	last     observation
+	progress chan struct{} // a sign of life from inside a step that takes long; nil: nobody waits for one
 }
 
 // observation is one look at the server, by room.
@@ -99,6 +100,12 @@ func (h *databaseHost) Begin(ctx context.Context) (plan.Executor, func(), error)
 	if err != nil {
 		h.observer.Give(session)
 		return nil, nil, err
+	}
+	w.Alive = func() {
+		select {
+		case h.progress <- struct{}{}:
+		default:
+		}
 	}
 	return &databaseExecutor{Writer: w, host: h}, func() { h.observer.Give(w.End()) }, nil
 }

@@ -148,7 +148,8 @@ func (a *app) databasePart(p *daemon.Part, s setup) error {
 	}
 	wake := make(chan string, 1)
 	h.observer.Standing, h.observer.Lost = true, wake
-	p.Host, p.Wake, p.Close = h, wake, h.observer.Close
+	h.progress = make(chan struct{}, 1)
+	p.Host, p.Wake, p.Progress, p.Close = h, wake, h.progress, h.observer.Close
 	p.Describe = func(plan.Report) string { return h.describe() }
 	p.Serving = func(plan.Outcome) bool { return h.serving() }
 	p.Retry = func(err error) bool {
