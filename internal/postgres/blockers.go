@@ -62,10 +62,10 @@ func names(list []session) string {
 // that takes too long.
 type guard struct {
 	lock    *Conn
-	waiting uint32 // the backend to look after; 0: its lock timeout does that
-	patient time.Duration
+	waiting uint32        // the backend that runs the step
+	patient time.Duration // how long it may wait for one transaction; 0: its lock timeout bounds that
 	cancel  context.CancelCauseFunc
-	alive   func() // called while the step is not blocked
+	alive   func() // called while the server answers and the step is not blocked
 
 	lost    bool
 	blocked []session // why the step was given up
@@ -100,8 +100,6 @@ func (g *guard) watch(ctx context.Context) {
 			g.lost = true
 			g.cancel(errLockLost)
 			return
-		case g.waiting == 0:
-			continue
 		}
 		list, err := g.lock.blocking(ctx, g.waiting)
 		if err != nil || len(list) == 0 {
@@ -112,7 +110,7 @@ func (g *guard) watch(ctx context.Context) {
 		if since.IsZero() || list[0].PID != who {
 			since, who = time.Now(), list[0].PID
 		}
-		if time.Since(since) >= g.patient {
+		if g.patient > 0 && time.Since(since) >= g.patient {
 			g.blocked = list
 			_ = g.lock.Ask(ctx, []Query{{Name: "giving up", SQL: "SELECT pg_cancel_backend($1::int) AS ok", Args: []string{strconv.FormatUint(uint64(g.waiting), 10)}, Into: &[]struct{}{}}})
 			return

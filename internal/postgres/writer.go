@@ -122,9 +122,9 @@ func (w *Writer) guarded(ctx context.Context, conn *Conn, s SQL) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	g := guard{lock: w.lock, patient: w.patient, cancel: cancel, alive: w.alive}
+	g := guard{lock: w.lock, waiting: conn.PID(), cancel: cancel, alive: w.alive}
 	if s.Alone {
-		g.waiting = conn.PID()
+		g.patient = w.patient
 	}
 	g.start()
 	err := conn.run(ctx, s)
