@@ -21,6 +21,8 @@ var expectations = map[string]expectation{
 	"minimal":    {check: documentedHost},
 	"hypervisor": {check: documentedHost},
 
+	"booted": {check: interfaces("br-vm1", "br-vm2")},
+
 	"password-file":     {check: loads("sessionuser.password:/run/secrets/sessionuser.password")},
 	"password-in-store": {failed: [][]string{{"passwordFile", "Nix store", "as a string"}}},
 	"password-as-path":  {failed: [][]string{{"passwordFile", "Nix store", "not as a Nix path"}}},

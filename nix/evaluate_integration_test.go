@@ -139,7 +139,7 @@ func evaluateAll(t *testing.T, libs map[string]string) evaluated {
 	var lock sync.Mutex
 	var all sync.WaitGroup
 	raw := map[string]map[string]map[string]json.RawMessage{}
-	var options []option
+	var e evaluated
 	for _, release := range releases {
 		all.Go(func() {
 			out, err := nixInstantiate(t.Context(), t, "--eval", "--strict", "--json", "tests/eval.nix",
@@ -149,7 +149,7 @@ func evaluateAll(t *testing.T, libs map[string]string) evaluated {
 			}
 			var one struct {
 				Results map[string]map[string]json.RawMessage `json:"results"`
-				Options []option                              `json:"options"`
+				evaluated
 			}
 			if err := json.Unmarshal(out, &one); err != nil {
 				t.Errorf("%s: %v", release, err)
@@ -159,7 +159,7 @@ func evaluateAll(t *testing.T, libs map[string]string) evaluated {
 			defer lock.Unlock()
 			raw[release] = one.Results
 			if release == slices.Max(releases) {
-				options = one.Options
+				e = one.evaluated
 			}
 		})
 	}
@@ -167,5 +167,7 @@ func evaluateAll(t *testing.T, libs map[string]string) evaluated {
 	if t.Failed() {
 		t.FailNow()
 	}
-	return pack(digestOfSources(t), raw, options)
+	e.Digest = digestOfSources(t)
+	e.pack(raw)
+	return e
 }

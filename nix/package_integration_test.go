@@ -206,3 +206,12 @@ func TestPackage(t *testing.T) {
 		}
 	}
 }
+
+// The script of the booted test, which only nixpkgs can run, is at least Python.
+func TestScriptCompiles(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "python3", "-c", "import ast, sys; ast.parse(sys.stdin.read())")
+	cmd.Stdin = strings.NewReader(committed(t).Script)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

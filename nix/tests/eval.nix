@@ -87,8 +87,33 @@ let
       default = if o ? default then text o.default else null;
       example = if o ? example then text o.example else null;
     }) ours;
+  # The flake, with nixpkgs as far as there is one here.
+  flake =
+    let
+      outputs = (import ../flake.nix).outputs {
+        self = outputs // {
+          shortRev = "abcdef0";
+        };
+        nixpkgs = {
+          inherit lib;
+          legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (_: pkgs);
+        };
+      };
+    in
+    outputs;
+  booted = flake.checks.x86_64-linux.hypervisor.test;
 in
 {
-  results = lib.mapAttrs (_: attempt) (import ./cases.nix { inherit lib; });
+  results = lib.mapAttrs (_: attempt) (import ./cases.nix { inherit lib; } // { booted = booted.nodes.hypervisor; });
+  peers = lib.mapAttrs (_: node: (evaluate node).config.networking.defaultGateway) (
+    removeAttrs booted.nodes [ "hypervisor" ]
+  );
+  inherit (booted) testScript;
+  flake = {
+    packages = lib.mapAttrs (_: p: lib.mapAttrs (_: d: d.pname + "-" + d.version) p) flake.packages;
+    checks = lib.mapAttrs (_: lib.attrNames) flake.checks;
+    overlay = (flake.overlays.default (pkgs // { inherit lib; }) pkgs).sessiondbd.pname;
+    modules = lib.attrNames flake.nixosModules;
+  };
   options = documentation;
 }

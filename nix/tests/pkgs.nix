@@ -27,9 +27,9 @@ let
     };
     # The text is what it copies; the script is what would be run.
     runCommand = name: env: script: drv name { inherit script; inherit (env.source) text; };
-    buildGoModule = f: if lib.isFunction f then lib.fix f else f;
+    buildGoModule = args: drv args.pname args;
     callPackage = f: args: (if lib.isFunction f then f else import f) (
-      lib.intersectAttrs (lib.functionArgs (if lib.isFunction f then f else import f)) self // args
+      builtins.intersectAttrs (lib.functionArgs (if lib.isFunction f then f else import f)) self // args
     );
     testers.runNixOSTest = test: { inherit test; };
   };

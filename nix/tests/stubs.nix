@@ -60,10 +60,25 @@ in
 
     systemd.packages = list types.package;
     systemd.tmpfiles.packages = list types.package;
+    systemd.tmpfiles.rules = list types.str;
     systemd.services = set service;
     systemd.targets = set (closed {
       wantedBy = list types.str;
       requires = list types.str;
+    });
+
+    # Of the booted test.
+    virtualisation.vlans = list types.ints.positive;
+    networking.useDHCP = default types.bool true;
+    networking.defaultGateway = default (types.nullOr types.str) null;
+    networking.bridges = set (closed {
+      interfaces = option (types.listOf types.str);
+    });
+    networking.interfaces = set (closed {
+      ipv4.addresses = list (closed {
+        address = option types.str;
+        prefixLength = option types.int;
+      });
     });
 
     networking.firewall = {
