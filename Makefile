@@ -18,7 +18,7 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := build
-.PHONY: root setup-test FORCE build install setup demo test check lint bench soak deb nix-eval help clean
+.PHONY: root setup-demo FORCE build install setup demo test check lint bench soak deb nix-eval help clean
 
 build: ## bin/sessiondbd, static
 	$(BUILD) -o $(BINARY) ./cmd/sessiondbd
@@ -46,11 +46,10 @@ deb: ## dist/sessiondbd_VERSION_{amd64,arm64}.deb
 	@DIST='$(DIST)' VERSION='$(VERSION)' COMMIT='$(COMMIT)' GO='$(GO)' bash deploy/package/build.sh $(ARCHES)
 
 setup: ## install what tests and demo need of Debian (apt)
-	bash internal/lab/setup.sh
+	@bash internal/lab/setup.sh
 
-# For the race detector, which the demo does without.
-setup-test:
-	bash internal/lab/setup.sh gcc
+setup-demo:
+	@bash internal/lab/setup.sh demo
 
 # A program of its own and not `go run`, which a SIGTERM would end without what it runs.
 bin/demo bin/tally: bin/%: FORCE
@@ -58,11 +57,11 @@ bin/demo bin/tally: bin/%: FORCE
 
 # The first time apt and the compiler work side by side, if the compiler can already download without what apt brings.
 demo: root ## a throw-away hypervisor gets its session database, and its five VMs use it (STAY=1: it stays until Ctrl-C)
-	@$(MAKE) --no-print-directory -j$(if $(wildcard /etc/ssl/certs/ca-certificates.crt),3,1) setup bin/demo build
+	@$(MAKE) --no-print-directory -j$(if $(wildcard /etc/ssl/certs/ca-certificates.crt),3,1) setup-demo bin/demo build
 	@bin/demo $(if $(STAY),-stay)
 
 # Two packages at a time, also on many cores: hypervisors boot beside each other, and tests measure how fast the daemon is.
-test: root setup-test lint bin/tally ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
+test: root setup lint bin/tally ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
 	@set -o pipefail; $(GO) test -race -count=1 -p 2 -timeout 14m -tags integration -json ./... | bin/tally
 
 root:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the lab needs on Debian and is missing; touches nothing that is there. As root: make setup. With the
-# argument gcc also the C compiler that go test -race wants.
+# argument demo less: only what the demo wants, which should not keep a newcomer waiting.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 PATH=/usr/local/sbin:$PATH:/usr/sbin:/sbin
@@ -22,13 +22,14 @@ need iproute2 command -v ip
 need procps command -v sysctl
 need postgresql server
 need postgresql-client command -v psql
-need pgbouncer command -v pgbouncer
 need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
 need nodejs command -v node
-need nix-bin command -v nix-instantiate
 need npm command -v npm
 need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
-if [ "${1:-}" = gcc ]; then
+if [ "${1:-}" != demo ]; then
+	need pgbouncer command -v pgbouncer
+	need nix-bin command -v nix-instantiate
+	# go test -race wants a C compiler.
 	need gcc command -v gcc
 	need libc6-dev test -e /usr/include/stdlib.h
 fi
