@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"sessiondbd/internal/plan"
 	"sessiondbd/internal/postgres"
@@ -40,10 +41,33 @@ func (h *databaseHost) Plan(ctx context.Context) plan.Plan {
 		return plan.Plan{Unobserved: []plan.Failure{{Resource: h.goals.schema.DatabaseResource(), Err: err}}}
 	}
 	h.last = o
-	return plan.Plan{Resources: h.diff(o)}
+	p := plan.Plan{Resources: h.diff(o)}
+	if who := o.schema.Locked(); who != "" {
+		p.Unobserved = append(p.Unobserved, plan.Failure{Resource: "schema/session", Err: postgres.NewError(postgres.Busy,
+			"the table is locked by "+who+", and cannot be looked at; try again, or end that session: SELECT pg_terminate_backend(PID)")})
+	}
+	return p
 }
 
+// lockedWait is how long a lock on the table may last before it is called one: most are gone within milliseconds.
+const lockedWait = time.Second
+
+// observe looks; while the table is locked, for a while again.
 func (h *databaseHost) observe(ctx context.Context) (observation, error) {
+	for deadline := time.Now().Add(lockedWait); ; {
+		o, err := h.look(ctx)
+		if err != nil || o.schema.Locked() == "" || time.Now().After(deadline) {
+			return o, err
+		}
+		select {
+		case <-ctx.Done():
+			return o, nil
+		case <-time.After(lockedWait / 10):
+		}
+	}
+}
+
+func (h *databaseHost) look(ctx context.Context) (observation, error) {
 	var o observation
 	_, err := h.observer.Ask(ctx, func(version int) []postgres.Query {
 		o = observation{}

@@ -18,12 +18,10 @@ import (
 // Somebody holds the table for the whole pass: what needs it is given up in time and named, everything else is applied, and
 // the next apply brings the rest.
 func TestTableLocked(t *testing.T) {
-	for _, tt := range []struct {
-		name, drift, waits string
-		says               []string
-	}{
-		{"index", "DROP INDEX idx_session_parent", "schema/idx_session_parent", nil},
-		{"trigger", "DROP TRIGGER update_session_updated_at ON session", "schema/update_session_updated_at", []string{"lock"}},
+	for _, tt := range []struct{ name, lock, drift, waits, says string }{
+		{"against readers", "ACCESS EXCLUSIVE", "DROP INDEX idx_session_parent", "schema/session", "the table is locked by process "},
+		{"against readers, legacy", "ACCESS EXCLUSIVE", "ALTER TABLE session ALTER created_at DROP NOT NULL", "schema/session", "the table is locked by process "},
+		{"against writers", "SHARE ROW EXCLUSIVE", "DROP TRIGGER update_session_updated_at ON session", "schema/update_session_updated_at", "held by"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -33,7 +31,7 @@ func TestTableLocked(t *testing.T) {
 			s.sql("sessiondb", tt.drift+"; ALTER ROLE sessionuser CONNECTION LIMIT 3")
 			s.edit("pg_hba.conf", func(text string) string { return strings.ReplaceAll(text, "10.2.0.0/24", "10.3.0.0/24") })
 			other := s.dial("sessiondb")
-			if _, err := other.Exec(t.Context(), "BEGIN; LOCK TABLE session IN SHARE ROW EXCLUSIVE MODE").ReadAll(); err != nil {
+			if _, err := other.Exec(t.Context(), "BEGIN; LOCK TABLE session IN "+tt.lock+" MODE").ReadAll(); err != nil {
 				t.Fatal(err)
 			}
 			begin := time.Now()
@@ -41,7 +39,7 @@ func TestTableLocked(t *testing.T) {
 			if took := time.Since(begin); took > 40*time.Second {
 				t.Errorf("apply took %s", took.Round(time.Second))
 			}
-			r.check(t, "apply", exitTryAgain, tt.says...)
+			r.check(t, "apply", exitTryAgain, tt.says)
 			if rep.InSync || !blocked(rep, tt.waits) || changed(rep, tt.waits) || !changed(rep, "role/sessionuser") {
 				t.Errorf("apply: %+v\n%s", rep, r.stderr)
 			}

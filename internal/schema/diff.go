@@ -11,7 +11,12 @@ import (
 //
 // A table without a history is somebody's work that we are about to adopt. If anything about it has to be refused, nothing
 // of it is changed: half an adoption would be neither theirs nor ours.
+//
+// A table that somebody keeps locked is not judged at all: Observation.Locked tells.
 func Diff(g Goal, have Observation) []plan.Resource {
+	if have.Locked() != "" {
+		return nil
+	}
 	history := DiffHistory(g, have)
 	objects := DiffObjects(g, have)
 	adopting := len(have.Applied) == 0 && have.Catalogue.Has("table session")

@@ -15,6 +15,7 @@ type Observation struct {
 	Applied    []Applied
 	Nulls      []nulls
 	Orphans    []count
+	Lockers    []locker // of the table, so that it cannot be looked at
 	Catalogue  Catalogue
 	Remembered *Identity // from the state directory; nil: nothing was remembered
 	Damaged    string    // why what was remembered cannot be understood; empty: it can
@@ -87,9 +88,10 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 			FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 			WHERE a.attrelid = to_regclass('public.session') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`},
 		{Name: "the constraints", Into: &c.Constraints, Session: true, SQL: `SELECT conname AS name,
-			pg_get_constraintdef(oid) AS definition, convalidated AS validated
+			CASE WHEN contype = 'c' AND ` + tableLocked + ` THEN '' ELSE pg_get_constraintdef(oid) END AS definition, convalidated AS validated
 			FROM pg_constraint WHERE conrelid = to_regclass('public.session') AND contype <> 'n' ORDER BY 1`},
-		{Name: "the indexes", Into: &c.Indexes, Session: true, SQL: `SELECT c.relname AS name, pg_get_indexdef(i.indexrelid) AS definition,
+		{Name: "the indexes", Into: &c.Indexes, Session: true, SQL: `SELECT c.relname AS name,
+			CASE WHEN ` + tableLocked + ` THEN '' ELSE pg_get_indexdef(i.indexrelid) END AS definition,
 			i.indisvalid AND i.indisready AS valid,
 			EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS constraint
 			FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass('public.session') ORDER BY 1`},
@@ -99,13 +101,14 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 			AND p.prokind = 'f' ORDER BY 1`},
 		{Name: "the triggers", Into: &c.Triggers, Session: true, SQL: `SELECT tgname AS name, pg_get_triggerdef(oid) AS definition,
 			tgenabled AS enabled FROM pg_trigger WHERE tgrelid = to_regclass('public.session') AND NOT tgisinternal ORDER BY 1`},
+		lockQuery(o),
 		// Only what the first answers make sensible: a table that is not there cannot be named in a query.
 		{Name: "the applied migrations", Into: &o.Applied, Session: true, When: o.hasHistory,
 			SQL: `SELECT number, name, sha256, adopted FROM sessiondbd.migrations ORDER BY number`},
-		{Name: "the rows without a timestamp", Into: &o.Nulls, Session: true, When: o.lacksNotNull, SQL: `SELECT
+		{Name: "the rows without a timestamp", Into: &o.Nulls, Session: true, When: func() bool { return o.lacksNotNull() && o.unlocked() }, SQL: `SELECT
 			count(*) FILTER (WHERE created_at IS NULL) AS created_at, count(*) FILTER (WHERE updated_at IS NULL) AS updated_at
 			FROM ONLY public.session WHERE created_at IS NULL OR updated_at IS NULL`},
-		{Name: "the rows without their parent", Into: &o.Orphans, Session: true, When: o.lacksParentKey, SQL: `SELECT count(*) AS rows
+		{Name: "the rows without their parent", Into: &o.Orphans, Session: true, When: func() bool { return o.lacksParentKey() && o.unlocked() }, SQL: `SELECT count(*) AS rows
 			FROM ONLY public.session s WHERE s.parent IS NOT NULL AND NOT EXISTS (SELECT FROM public.session p WHERE p.id = s.parent)`},
 	}...)
 }
