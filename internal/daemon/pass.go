@@ -93,8 +93,9 @@ func (l *loop) attend(ctx context.Context, steps <-chan plan.Change, res <-chan 
 // changed tells of a change once, when it has happened.
 func (l *loop) changed(c plan.Change, reason string) {
 	l.state.Changes++
+	have, want := c.Brief()
 	l.log.Info("changed", "resource", c.Resource, "action", string(c.Action), "field", c.Field,
-		"have", c.Have, "want", c.Want, "summary", c.Summary, "reason", reason)
+		"have", have, "want", want, "summary", c.Summary, "reason", reason)
 	l.alive()
 }
 

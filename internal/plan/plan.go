@@ -138,5 +138,6 @@ func (p Plan) Report() Report {
 
 // String is the change as one line for errors and debug logs.
 func (c Change) String() string {
-	return fmt.Sprintf("%s: %s %s: %q -> %q", c.Resource, c.Action, c.Field, c.Have, c.Want)
+	have, want := c.Brief()
+	return fmt.Sprintf("%s: %s %s: %q -> %q", c.Resource, c.Action, c.Field, have, want)
 }

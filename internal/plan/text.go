@@ -78,6 +78,23 @@ func wrap(b *strings.Builder, first, rest, text string) {
 	b.WriteString(strings.TrimRight(line, " ") + "\n")
 }
 
+// Brief is have and want for a log: of several lines only those that differ, in one.
+func (c Change) Brief() (have, want string) {
+	if !strings.Contains(c.Have+c.Want, "\n") {
+		return c.Have, c.Want
+	}
+	var gone, come []string
+	for _, line := range lineDiff(c.Have, c.Want) {
+		switch text := strings.TrimSpace(line[1:]); line[0] {
+		case '-':
+			gone = append(gone, text)
+		case '+':
+			come = append(come, text)
+		}
+	}
+	return strings.Join(gone, "; "), strings.Join(come, "; ")
+}
+
 // maxLines bounds the table that lineDiff fills, which grows with the square of it.
 const maxLines = 400
 

@@ -95,6 +95,21 @@ func TestLineDiff(t *testing.T) {
 	}
 }
 
+func TestBrief(t *testing.T) {
+	for _, tt := range []struct{ name, have, want, gone, come string }{
+		{"one line", "a", "b", "a", "b"},
+		{"a line comes back", "one\nthree", "one\n  two\nthree", "", "two"},
+		{"lines are exchanged", "one\ntwo\nthree", "zero\none\nthree\nfour", "two", "zero; four"},
+		{"made", "", "one\ntwo", "", "one; two"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if gone, come := (Change{Have: tt.have, Want: tt.want}).Brief(); gone != tt.gone || come != tt.come {
+				t.Errorf("%q -> %q, want %q -> %q", gone, come, tt.gone, tt.come)
+			}
+		})
+	}
+}
+
 func repeat(s string, n int) []string {
 	list := make([]string, n)
 	for i := range list {
