@@ -23,10 +23,14 @@ const deploy = "../../deploy/"
 func TestDocs(t *testing.T) {
 	root := (&app{}).root()
 	generated := map[string]func() []byte{
-		"man/sessiondbd.8":            func() []byte { return manual(t, root) },
-		"completions/sessiondbd.bash": func() []byte { return written(t, func(w *bytes.Buffer) error { return root.GenBashCompletionV2(w, true) }) },
-		"completions/sessiondbd.zsh":  func() []byte { return written(t, func(w *bytes.Buffer) error { return root.GenZshCompletion(w) }) },
-		"completions/sessiondbd.fish": func() []byte { return written(t, func(w *bytes.Buffer) error { return root.GenFishCompletion(w, true) }) },
+		"man/sessiondbd.8": func() []byte { return manual(t, root) },
+		"completions/sessiondbd.bash": func() []byte {
+			return written(t, func(w *bytes.Buffer) error { return root.GenBashCompletionV2(w, true) })
+		},
+		"completions/sessiondbd.zsh": func() []byte { return written(t, func(w *bytes.Buffer) error { return root.GenZshCompletion(w) }) },
+		"completions/sessiondbd.fish": func() []byte {
+			return written(t, func(w *bytes.Buffer) error { return root.GenFishCompletion(w, true) })
+		},
 	}
 	for name, generate := range generated {
 		t.Run(filepath.Base(name), func(t *testing.T) {

@@ -1,0 +1,434 @@
+//go:build integration
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sessiondbd/internal/lab"
+)
+
+const oldVersion, newVersion = "0.1.0", "0.1.1~test"
+
+// The packages: built twice the same, for both architectures; and their life on both Debians.
+func TestPackage(t *testing.T) {
+	dir := readableDir(t)
+	buildDebs(t, dir, oldVersion, "amd64 arm64")
+	buildDebs(t, dir, newVersion, runtime.GOARCH)
+	t.Run("reproducible", func(t *testing.T) {
+		again := t.TempDir()
+		buildDebs(t, again, oldVersion, "amd64 arm64", "TZ=Pacific/Auckland", "LC_ALL=C")
+		for _, arch := range []string{"amd64", "arm64"} {
+			if !bytes.Equal(mustRead(t, debPath(dir, oldVersion, arch)), mustRead(t, debPath(again, oldVersion, arch))) {
+				t.Errorf("%s: a second build with the same SOURCE_DATE_EPOCH differs", arch)
+			}
+		}
+		if bytes.Equal(mustRead(t, debPath(dir, oldVersion, "amd64")), mustRead(t, debPath(dir, oldVersion, "arm64"))) {
+			t.Error("both architectures are the same file")
+		}
+	})
+	t.Run("arm64", func(t *testing.T) { otherArchitecture(t, dir) })
+	for _, suite := range []string{"bookworm", "trixie"} {
+		t.Run(suite, func(t *testing.T) {
+			h := lab.BootT(t, lab.Options{Suite: suite, Packages: []string{"lintian"}, Progress: func(line string) { t.Log(line) }})
+			for _, step := range []struct {
+				name string
+				do   func(*testing.T, *lab.Hypervisor, string)
+			}{
+				{"lintian", lintian},
+				{"install", installPackage},
+				{"start", startPackage},
+				{"upgrade under traffic", upgrade},
+				{"what the administrator switched off stays off", reinstall},
+				{"boot", bootPackage},
+				{"remove", removePackage},
+				{"purge", purgePackage},
+			} {
+				if !t.Run(step.name, func(t *testing.T) { step.do(t, h, dir) }) {
+					break
+				}
+			}
+		})
+	}
+}
+
+func debPath(dir, version, arch string) string {
+	return filepath.Join(dir, fmt.Sprintf("sessiondbd_%s_%s.deb", version, arch))
+}
+
+func buildDebs(t *testing.T, dist, version, arches string, env ...string) {
+	t.Helper()
+	top, err := lab.Checkout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "make", "-C", top, "deb", "DIST="+dist, "VERSION="+version, "ARCHES="+arches)
+	cmd.Env = append(os.Environ(), append([]string{"SOURCE_DATE_EPOCH=1700000000"}, env...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("make deb: %v\n%s", err, out)
+	}
+	for _, arch := range strings.Fields(arches) {
+		fi, err := os.Stat(debPath(dist, version, arch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %.1f MiB", filepath.Base(fi.Name()), float64(fi.Size())/(1<<20))
+	}
+}
+
+func mustRead(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// readableDir is a folder that other users can enter.
+func readableDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sessiondbd-package-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// otherArchitecture runs the arm64 binary against a real server, and expects what the native one says.
+func otherArchitecture(t *testing.T, dir string) {
+	c := lab.ClusterT(t, lab.ClusterOptions{LegacyRows: true})
+	config := filepath.Join(dir, "config.yaml")
+	text := fmt.Sprintf("database: {url: %q}\n", c.URL("postgres"))
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var machine lab.Place
+	on := func(arch string, args ...string) lab.Result {
+		root := filepath.Join(dir, arch)
+		if _, err := machine.Run(t.Context(), "dpkg-deb", "-x", debPath(dir, oldVersion, arch), root); err != nil {
+			t.Fatal(err)
+		}
+		argv := []string{"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"}
+		if arch == "arm64" && runtime.GOARCH != "arm64" {
+			argv = append(argv, "qemu-aarch64-static")
+		}
+		argv = append(append(argv, filepath.Join(root, "usr/bin/sessiondbd"), "--config", config), args...)
+		r, err := machine.Exec(t.Context(), lab.Command{Argv: argv, Env: []string{"SESSIONDBD_STATE_DIR=" + dir, "SESSIONDBD_RUN_DIR=" + dir}})
+		var exit *lab.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if r := on("arm64", "version"); r.Code != 0 || !strings.Contains(r.Stdout, "sessiondbd "+oldVersion+"\n") || !strings.Contains(r.Stdout, "linux/arm64") {
+		t.Errorf("version: %+v", r)
+	}
+	if r := on("arm64", "config", "check"); r.Code != 0 || r.Stdout != config+": ok\n" {
+		t.Errorf("config check: %+v", r)
+	}
+	native := on(runtime.GOARCH, "plan", "--only", "database", "--json")
+	if native.Code != exitPending || !strings.Contains(native.Stdout, "migration/0003") {
+		t.Fatalf("plan of the native binary: exit %d: %s\n%s", native.Code, native.Stdout, native.Stderr)
+	}
+	if r := on("arm64", "plan", "--only", "database", "--json"); r.Code != native.Code || r.Stdout != native.Stdout {
+		t.Errorf("plan on arm64: exit %d, %s\nnative: exit %d, %s\n%s", r.Code, r.Stdout, native.Code, native.Stdout, r.Stderr)
+	}
+}
+
+func lintian(t *testing.T, h *lab.Hypervisor, dir string) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		path := debPath(dir, oldVersion, arch)
+		if err := h.Put(t.Context(), path, "/tmp/"+filepath.Base(path), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, errOut, code := run(t, h, "lintian", "--no-cfg", "--allow-root", "--fail-on", "error,warning", "/tmp/"+filepath.Base(path))
+		if code != 0 || strings.Contains(out, "W: ") || strings.Contains(out, "E: ") {
+			t.Errorf("%s: exit %d\n%s%s", arch, code, out, errOut)
+		}
+	}
+}
+
+// apt runs apt-get and returns all that the administrator sees.
+func apt(t *testing.T, h *lab.Hypervisor, args string) string {
+	t.Helper()
+	return sh(t, h, "cd /tmp && DEBIAN_FRONTEND=noninteractive apt-get -y "+args+" 2>&1")
+}
+
+func has(t *testing.T, what, text string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s lacks %q:\n%s", what, want, text)
+		}
+	}
+}
+
+var packageUnits = []string{"sessiondbd-firewall.service", "sessiondbd-restart-postgresql.path", "sessiondbd.service"}
+
+// property is one property of a unit.
+func property(t *testing.T, h *lab.Hypervisor, unit, name string) string {
+	t.Helper()
+	return strings.TrimSpace(must(t, h, "systemctl", "show", "-P", name, unit))
+}
+
+func installPackage(t *testing.T, h *lab.Hypervisor, dir string) {
+	cluster := strings.TrimSpace(sh(t, h, "systemctl list-units --plain --no-legend 'postgresql@*' | cut -d' ' -f1"))
+	before := property(t, h, cluster, "MainPID") + sh(t, h, "iptables-save; cat /etc/postgresql/*/main/pg_hba.conf")
+	out := apt(t, h, "install ./"+filepath.Base(debPath(dir, oldVersion, runtime.GOARCH)))
+	has(t, "apt install", out, "not started", "sudo sessiondbd plan", "sudo systemctl start sessiondbd")
+	for _, unit := range packageUnits {
+		if active, enabled := property(t, h, unit, "ActiveState"), property(t, h, unit, "UnitFileState"); active != "inactive" || enabled != "enabled" {
+			t.Errorf("%s is %s and %s", unit, active, enabled)
+		}
+	}
+	if after := property(t, h, cluster, "MainPID") + sh(t, h, "iptables-save; cat /etc/postgresql/*/main/pg_hba.conf"); before != after {
+		t.Errorf("installing changed the host:\n%s\n%s", before, after)
+	}
+	if r, code := report(t, h, "plan"); code != exitPending || len(r.Changes) == 0 {
+		t.Errorf("plan after install: exit %d, %+v", code, r)
+	}
+	sh(t, h, "getent passwd sessiondbd-firewall; test -d /etc/credstore; test -d /var/lib/sessiondbd; sessiondbd config check")
+}
+
+func startPackage(t *testing.T, h *lab.Hypervisor, _ string) {
+	begin := time.Now()
+	must(t, h, "systemctl", "start", "sessiondbd")
+	t.Logf("systemctl start sessiondbd returned after %s", time.Since(begin).Round(time.Millisecond))
+	inSync(t, h)
+	clients, err := lab.Clients(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, vm := range h.VMs() { // every VM, and every client
+		for _, c := range []lab.Client{clients[i%len(clients)], clients[(i+1)%len(clients)]} {
+			if out, err := c.Run(t.Context(), vm); err != nil {
+				t.Errorf("%s from VM %d: %v\n%s", c.Name, vm.Number, err, out)
+			}
+		}
+	}
+	outsideIsShut(t, h)
+}
+
+func outsideIsShut(t *testing.T, h *lab.Hypervisor) {
+	t.Helper()
+	for _, host := range []string{h.Outside.Gateway, h.Outside.Gateway6, "10.1.0.1"} {
+		if tries(t, h.Outside, host) == nil {
+			t.Errorf("the outside reaches %s", host)
+		}
+	}
+}
+
+// traffic is what the VMs do while something happens to the hypervisor: one connection each that is held and used, and one
+// after the other that is opened.
+type traffic struct {
+	held, fresh []*lab.Process
+	guard       *lab.Process
+}
+
+func startTraffic(t *testing.T, h *lab.Hypervisor) traffic {
+	t.Helper()
+	psql := realPSQL(t)
+	var tr traffic
+	for _, vm := range h.VMs() {
+		env := []string{"PGHOST=" + vm.Gateway, "PGUSER=sessionuser", "PGDATABASE=sessiondb", "PGPASSWORD=" + documented, "PGCONNECT_TIMEOUT=5"}
+		held, err := vm.StartCommand(t.Context(), lab.Command{Argv: []string{psql, "-XAt", "-v", "ON_ERROR_STOP=1", "-f", "-"}, Env: env, Stdin: strings.NewReader("SELECT 'held' \\watch 0.05\n")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fresh, err := vm.StartCommand(t.Context(), lab.Command{Env: env, Argv: []string{"sh", "-c", `while :; do
+			if out=$("$0" -XAtqc "INSERT INTO session DEFAULT VALUES RETURNING 'fine'" 2>&1) && [ "$out" = fine ]; then echo "ok $(date +%s%N)"; else echo "FAIL $out"; fi
+			sleep 0.02; done`, psql}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.held, tr.fresh = append(tr.held, held), append(tr.fresh, fresh)
+	}
+	var err error
+	tr.guard, err = h.Start(t.Context(), "sh", "-c", `while :; do
+		iptables -w -t mangle -S SESSIONDB-GUARD >/dev/null && ip6tables -w -t mangle -S SESSIONDB-GUARD >/dev/null && echo there || echo GONE
+		sleep 0.02; done`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	return tr
+}
+
+// end stops the traffic and judges it. It returns the longest time between two connections that succeeded.
+func (tr traffic) end(t *testing.T) (longest time.Duration) {
+	t.Helper()
+	time.Sleep(500 * time.Millisecond)
+	for i, p := range tr.held {
+		select {
+		case <-p.Done():
+			t.Errorf("the held connection of VM %d broke:\n%s", i+1, lastLine(p.Output()))
+		default:
+		}
+		before := len(p.Output())
+		time.Sleep(150 * time.Millisecond)
+		if len(p.Output()) == before {
+			t.Errorf("the held connection of VM %d gets no answers any more", i+1)
+		}
+	}
+	count := 0
+	for i, p := range tr.fresh {
+		_ = p.Kill()
+		var last int64
+		for line := range strings.Lines(p.Output()) {
+			stamp, ok := strings.CutPrefix(strings.TrimSpace(line), "ok ")
+			at, err := strconv.ParseInt(stamp, 10, 64)
+			if !ok || err != nil {
+				t.Errorf("a new connection of VM %d: %s", i+1, line)
+				continue
+			}
+			if last > 0 {
+				longest = max(longest, time.Duration(at-last))
+			}
+			last = at
+			count++
+		}
+	}
+	for _, p := range append(slices.Clone(tr.held), tr.guard) {
+		_ = p.Kill()
+	}
+	if out := tr.guard.Output(); strings.Contains(out, "GONE") || !strings.Contains(out, "there") {
+		t.Errorf("the rules were gone meanwhile:\n%s", out)
+	}
+	t.Logf("%d new connections, all good; at most %s between two of a VM", count, longest.Round(time.Millisecond))
+	if count < 50 {
+		t.Errorf("only %d new connections: that proves nothing", count)
+	}
+	return longest
+}
+
+// realPSQL is the program behind Debian's wrapper, which takes a tenth of a second.
+func realPSQL(t *testing.T) string {
+	t.Helper()
+	all, err := filepath.Glob("/usr/lib/postgresql/*/bin/psql")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no psql below /usr/lib/postgresql: %v; run: make setup", err)
+	}
+	return all[len(all)-1]
+}
+
+func upgrade(t *testing.T, h *lab.Hypervisor, dir string) {
+	const mine = "# kept on upgrade\nroles:\n  - name: sessionuser\n    connection_limit: 60\n"
+	if err := h.WriteFile(t.Context(), "/etc/sessiondbd/config.yaml", []byte(mine), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	must(t, h, "systemctl", "reload", "sessiondbd", "sessiondbd-firewall")
+	path := debPath(dir, newVersion, runtime.GOARCH)
+	if err := h.Put(t.Context(), path, "/tmp/"+filepath.Base(path), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	pids := map[string]string{}
+	for _, unit := range []string{"sessiondbd.service", "sessiondbd-firewall.service"} {
+		pids[unit] = property(t, h, unit, "MainPID")
+	}
+	tr := startTraffic(t, h)
+	begin := time.Now()
+	apt(t, h, "install ./"+filepath.Base(path))
+	t.Logf("apt upgraded in %s", time.Since(begin).Round(time.Millisecond))
+	tr.end(t)
+	for unit, pid := range pids {
+		if now := property(t, h, unit, "MainPID"); now == pid || now == "0" {
+			t.Errorf("%s: process %s before, %s after", unit, pid, now)
+		}
+		down, up := property(t, h, unit, "ActiveExitTimestampMonotonic"), property(t, h, unit, "ActiveEnterTimestampMonotonic")
+		d, errD := strconv.ParseInt(down, 10, 64)
+		u, errU := strconv.ParseInt(up, 10, 64)
+		if errD != nil || errU != nil || u <= d {
+			t.Fatalf("%s: down at %s, up at %s", unit, down, up)
+		}
+		t.Logf("%s was away for %s", unit, time.Duration(u-d)*time.Microsecond)
+	}
+	has(t, "version", must(t, h, "sessiondbd", "version"), newVersion)
+	if have := sh(t, h, "cat /etc/sessiondbd/config.yaml"); have != mine {
+		t.Errorf("the config was not kept:\n%s", have)
+	}
+	inSync(t, h)
+	outsideIsShut(t, h)
+}
+
+func reinstall(t *testing.T, h *lab.Hypervisor, dir string) {
+	must(t, h, "systemctl", "disable", "--now", "sessiondbd")
+	apt(t, h, "install --reinstall ./"+filepath.Base(debPath(dir, newVersion, runtime.GOARCH)))
+	if active, enabled := property(t, h, "sessiondbd", "ActiveState"), property(t, h, "sessiondbd", "UnitFileState"); active != "inactive" || enabled != "disabled" {
+		t.Errorf("sessiondbd.service is %s and %s again", active, enabled)
+	}
+	must(t, h, "systemctl", "enable", "--now", "sessiondbd")
+}
+
+func bootPackage(t *testing.T, h *lab.Hypervisor, _ string) {
+	if err := h.Poweroff(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.PowerOn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "both daemons converged after a boot", 20*time.Second, func() bool {
+		_, _, code := run(t, h, "sessiondbd", "status")
+		return code == 0
+	})
+	if failed, err := h.Failed(t.Context()); err != nil || len(failed) > 0 {
+		t.Errorf("failed units %v, %v", failed, err)
+	}
+	out := sh(t, h, "journalctl -b --no-pager -u sessiondbd -u sessiondbd-firewall -t systemd")
+	if strings.Contains(out, "rdering cycle") || strings.Contains(out, "is dropped") {
+		t.Errorf("systemd complains:\n%s", out)
+	}
+}
+
+var removalCommand = regexp.MustCompile(`(?m)^ +(for t in .*; done)\s*$`) // apt gives dpkg a terminal: lines end in \r\n
+
+func removePackage(t *testing.T, h *lab.Hypervisor, _ string) {
+	sh(t, h, "iptables -A INPUT -p tcp --dport 9999 -j DROP; ip6tables -A INPUT -p tcp --dport 9999 -j DROP")
+	out := apt(t, h, "remove sessiondbd")
+	has(t, "apt remove", out, "data, the roles and PostgreSQL's settings stay", "firewall rules stay")
+	rules := sh(t, h, "iptables-save; ip6tables-save")
+	if n := strings.Count(rules, ":SESSIONDB-GUARD"); n != 2 {
+		t.Errorf("removing the package took rules away:\n%s", rules)
+	}
+	outsideIsShut(t, h)
+	if n, err := asVM(t, h.VMs()[0], documented, "SELECT count(*) > 50 FROM session"); n != "t" || err != nil {
+		t.Errorf("without the package: %q, %v", n, err)
+	}
+	sh(t, h, "test ! -e /usr/bin/sessiondbd; test -e /etc/sessiondbd/config.yaml; ! pgrep -x sessiondbd")
+	m := removalCommand.FindStringSubmatch(out)
+	if m == nil {
+		t.Fatalf("apt remove prints no command:\n%s", out)
+	}
+	sh(t, h, strings.ReplaceAll(m[1], "sudo ", ""))
+	rules = sh(t, h, "iptables-save; ip6tables-save")
+	if strings.Contains(rules, "SESSIONDB") || strings.Count(rules, "--dport 9999 -j DROP") != 2 {
+		t.Errorf("after %s:\n%s", m[1], rules)
+	}
+}
+
+func purgePackage(t *testing.T, h *lab.Hypervisor, _ string) {
+	apt(t, h, "purge sessiondbd")
+	sh(t, h, "test ! -e /etc/sessiondbd; test ! -e /var/lib/sessiondbd; test -z \"$(find /etc/systemd /usr/lib/systemd -name '*sessiondbd*')\"")
+	if n, err := asVM(t, h.VMs()[0], documented, "SELECT count(*) > 50 FROM session"); n != "t" || err != nil {
+		t.Errorf("after purge: %q, %v", n, err)
+	}
+	if failed, err := h.Failed(t.Context()); err != nil || len(failed) > 0 {
+		t.Errorf("failed units %v, %v", failed, err)
+	}
+}
