@@ -101,7 +101,7 @@ func (g *guard) watch(ctx context.Context) {
 			g.cancel(errLockLost)
 			return
 		}
-		list, err := g.lock.blocking(ctx, g.waiting)
+		list, err := g.whom(ctx)
 		if err != nil || len(list) == 0 {
 			since = time.Time{}
 			g.alive()
@@ -112,8 +112,25 @@ func (g *guard) watch(ctx context.Context) {
 		}
 		if g.patient > 0 && time.Since(since) >= g.patient {
 			g.blocked = list
-			_ = g.lock.Ask(ctx, []Query{{Name: "giving up", SQL: "SELECT pg_cancel_backend($1::int) AS ok", Args: []string{strconv.FormatUint(uint64(g.waiting), 10)}, Into: &[]struct{}{}}})
+			g.giveUp(ctx)
 			return
 		}
 	}
+}
+
+// whom asks whom the step waits for. The question is let to its end even when the step has come to its own: cutting it
+// short would cost the connection, and the lock with it.
+func (g *guard) whom(ctx context.Context) ([]session, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return g.lock.blocking(ctx, g.waiting)
+}
+
+func (g *guard) giveUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	_ = g.lock.Ask(ctx, []Query{{
+		Name: "giving up", SQL: "SELECT pg_cancel_backend($1::int) AS ok", Into: &[]struct{}{},
+		Args: []string{strconv.FormatUint(uint64(g.waiting), 10)},
+	}})
 }

@@ -188,8 +188,8 @@ func signal(t *testing.T, pid string, s syscall.Signal) {
 	if _, err := fmt.Sscan(pid, &n); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(n, s); err != nil {
-		t.Fatal(err)
+	if err := syscall.Kill(n, s); err != nil && !errors.Is(err, syscall.ESRCH) { // a server process may have ended by itself
+		t.Errorf("signal %s to %d: %v", s, n, err)
 	}
 }
 

@@ -69,6 +69,7 @@ type Conn struct {
 
 	asked    map[string]string // on a connection that is kept: queries that were asked, and the statement once prepared
 	prepared int
+	boundary func() // see Writer.Boundary
 }
 
 // keep says that the connection will be asked the same again and again.

@@ -36,6 +36,10 @@ type Writer struct {
 	session *Conn // session database; dialled when the first step needs it
 	patient time.Duration
 
+	// Boundary is called before and after every message of a step, with the server process that it goes to. It is for tests
+	// that end either side there. May be nil.
+	Boundary func(pid uint32)
+
 	// Alive is called now and then while a step that takes long gets on. May be nil; must not block.
 	Alive func()
 }
@@ -145,6 +149,7 @@ func (w *Writer) Ask(ctx context.Context, queries []Query) error { return w.lock
 
 func (w *Writer) conn(ctx context.Context, where Where) (*Conn, error) {
 	if where == Maintenance {
+		w.hook(w.lock)
 		return w.lock, nil
 	}
 	if w.session.Dead() || w.session.Database != w.target.database {
@@ -154,7 +159,14 @@ func (w *Writer) conn(ctx context.Context, where Where) (*Conn, error) {
 		}
 		w.session = c
 	}
+	w.hook(w.session)
 	return w.session, nil
+}
+
+func (w *Writer) hook(c *Conn) {
+	if w.Boundary != nil {
+		c.boundary = func() { w.Boundary(c.PID()) }
+	}
 }
 
 // run sends one step. The settings travel ahead of the statements, since log_statement looks at a message before it runs.
@@ -183,7 +195,7 @@ func (c *Conn) run(ctx context.Context, s SQL) error {
 	}
 	err := c.simple(ctx, strings.Join(begin, ";\n"))
 	if err == nil {
-		err = c.simple(ctx, strings.Join(s.Statements, ";\n"))
+		err = c.statements(ctx, s.Statements)
 	}
 	if err == nil {
 		// A COMMIT of a failed transaction succeeds as a ROLLBACK: the tag tells.
@@ -197,14 +209,38 @@ func (c *Conn) run(ctx context.Context, s SQL) error {
 	return err
 }
 
+// statements travel in one message; one by one where a test wants to be in between.
+func (c *Conn) statements(ctx context.Context, list []string) error {
+	if c.boundary == nil {
+		return c.simple(ctx, strings.Join(list, ";\n"))
+	}
+	for _, s := range list {
+		if err := c.simple(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *Conn) simple(ctx context.Context, sql string) error {
+	defer c.cross()()
 	if _, err := c.Exec(ctx, sql).ReadAll(); err != nil {
 		return at(err, sql)
 	}
 	return nil
 }
 
+// cross calls the boundary now, and again when what it returns is called.
+func (c *Conn) cross() func() {
+	if c.boundary == nil {
+		return func() {}
+	}
+	c.boundary()
+	return c.boundary
+}
+
 func (c *Conn) commit(ctx context.Context) error {
+	defer c.cross()()
 	res, err := c.Exec(ctx, "COMMIT").ReadAll()
 	if err != nil {
 		return queryError(err)

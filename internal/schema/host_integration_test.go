@@ -20,6 +20,9 @@ type host struct {
 	goal   Goal
 	memory Memory
 	done   []plan.Change
+	url    string
+	// boundary is called between any two messages of a writing pass, with the backend that is written through.
+	boundary func(pid uint32)
 }
 
 func newHost(t *testing.T, c *lab.Cluster) *host {
@@ -35,7 +38,7 @@ func newHost(t *testing.T, c *lab.Cluster) *host {
 	if _, err := c.PSQL(t.Context(), "postgres", "CREATE ROLE sessiondb_owner NOLOGIN"); err != nil {
 		t.Fatal(err)
 	}
-	return &host{t: t, target: target, goal: Goal{Expected: want, Database: "sessiondb", Owner: "sessiondb_owner"}, memory: Memory{filepath.Join(t.TempDir(), "identity.json")}}
+	return &host{t: t, target: target, goal: Goal{Expected: want, Database: "sessiondb", Owner: "sessiondb_owner"}, memory: Memory{filepath.Join(t.TempDir(), "identity.json")}, url: c.URL("postgres")}
 }
 
 func (h *host) observe(ctx context.Context) (Observation, error) {
@@ -82,6 +85,7 @@ func (h *host) Begin(ctx context.Context) (plan.Executor, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	w.Boundary = h.boundary
 	return writer{w, h}, func() { w.End().CloseSoon() }, nil
 }
 
