@@ -130,6 +130,13 @@ func TestNotPermitted(t *testing.T) {
 		s.configure(fmt.Sprintf(siteConfig, s.connection(), "postgrse"))
 		s.shutDown(exitUnavailable, "database.os_user: there is no user postgrse")
 	})
+	t.Run("wrong password", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t, lab.ClusterOptions{})
+		s.sql("postgres", "ALTER ROLE postgres PASSWORD 'right'")
+		s.configure(fmt.Sprintf(siteConfig, "postgres://postgres:"+documentedPassword+"@127.0.0.1/postgres?sslmode=disable", "postgres"))
+		s.shutDown(exitNotAllowed, "(SQLSTATE 28P01)", "database.url")
+	})
 	t.Run("nobody", func(t *testing.T) {
 		t.Parallel()
 		s := newSite(t, lab.ClusterOptions{})

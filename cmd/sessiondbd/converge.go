@@ -83,11 +83,11 @@ func (a *app) each(ctx context.Context, opt options, pass func(context.Context, 
 		all.Add(pass(ctx, h))
 		done()
 	}
-	return a.tell(all, verb)
+	return a.tell(ctx, all, verb)
 }
 
-// tell prints a report and returns its exit code.
-func (a *app) tell(out plan.Outcome, verb string) error {
+// tell prints a report and returns its exit code. After a signal the failures are its consequences, and not worth a line.
+func (a *app) tell(ctx context.Context, out plan.Outcome, verb string) error {
 	var err error
 	if a.json {
 		err = out.JSON(a.stdout)
@@ -96,6 +96,10 @@ func (a *app) tell(out plan.Outcome, verb string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if ctx.Err() != nil && len(out.Failures) > 0 {
+		fmt.Fprintf(a.stderr, "sessiondbd: interrupted (%s): what the report lists as done stays done; sudo sessiondbd apply goes on from there\n", context.Cause(ctx))
+		return code(exitTryAgain)
 	}
 	for i, f := range out.Failures {
 		// The two families of the firewall fail alike when a tool is missing; saying it once is enough.

@@ -29,6 +29,9 @@ type usageError struct{ error }
 // configError is a mistake in the config or in what it names.
 type configError struct{ error }
 
+// errInterrupted is a signal that came before there was anybody to heed it.
+var errInterrupted = errors.New("interrupted (before anything was begun): run it again")
+
 // code is an outcome that has been told already and only needs its exit code.
 type code int
 
@@ -73,7 +76,7 @@ func exitCode(err error) int {
 		return exitNotAllowed
 	case errors.Is(err, firewall.ErrMissing):
 		return exitUnavailable
-	case errors.Is(err, firewall.ErrBusy):
+	case errors.Is(err, firewall.ErrBusy), errors.Is(err, errInterrupted):
 		return exitTryAgain
 	}
 	switch postgres.ClassOf(err) {

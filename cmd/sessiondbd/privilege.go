@@ -127,8 +127,14 @@ func rerun(cfg *config.Config, s secrets, u *user.User, cred *syscall.Credential
 	_ = w.Close()
 	if werr := cmd.Wait(); werr != nil {
 		var exit *exec.ExitError
-		if errors.As(werr, &exit) && exit.ExitCode() >= 0 {
+		if !errors.As(werr, &exit) {
+			return true, errors.Join(werr, err)
+		}
+		if exit.Exited() {
 			return true, code(exit.ExitCode())
+		}
+		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && (ws.Signal() == syscall.SIGTERM || ws.Signal() == syscall.SIGINT) {
+			return true, errInterrupted
 		}
 		return true, errors.Join(werr, err)
 	}

@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -128,6 +130,10 @@ func TestInterrupted(t *testing.T) {
 				}
 				if err != nil {
 					ended++
+				}
+				var exit *exec.ExitError
+				if errors.As(err, &exit) && exit.Exited() && (exit.ExitCode() != exitTryAgain || !strings.Contains(p.Output(), "interrupted (")) {
+					t.Errorf("%d ms: exit %d: %s", delay, exit.ExitCode(), p.Output())
 				}
 				s.noSecret("apply", p.Output())
 				if round%3 == 2 {

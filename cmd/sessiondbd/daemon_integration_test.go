@@ -1,0 +1,93 @@
+//go:build integration
+
+package main
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sessiondbd/internal/lab"
+)
+
+// The daemon through its commands: it tells what it verified, lets an apply beside it, says when PostgreSQL is away, and
+// ends with 0.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{})
+	s.want(3, []string{"status"}, "not running")
+	p, err := s.ns.StartCommand(t.Context(), s.command("--log-format", "text", "run"))
+	s.must(err)
+	t.Cleanup(func() { _ = p.Kill() })
+	status := func(code int) func() bool { return func() bool { return s.run("status").code == code } }
+	eventually(t, "converged", 10*time.Second, status(0))
+	s.want(0, []string{"status"}, "converged", "schema 0004", "1/1 roles", "2/2 networks", "documented initial password")
+	rows := s.insert()
+	if !s.guarded() {
+		t.Error("the firewall is not there")
+	}
+	for _, only := range [][]string{{"status", "--json"}, {"status", "--json", "--only", "database"}} {
+		r := s.want(0, only)
+		if doc, err := onlyDocument(r.stdout); err != nil || doc["state"] != "converged" || r.stderr != "" {
+			t.Errorf("%v: %v %v %s", only, doc, err, r.stderr)
+		}
+	}
+	s.sql("sessiondb", "DROP INDEX idx_session_parent")
+	s.apply() // whoever is first
+	s.must(s.Stop(t.Context()))
+	eventually(t, "degraded", 15*time.Second, status(1))
+	s.want(1, []string{"status"}, "PostgreSQL")
+	s.must(s.Start(t.Context()))
+	eventually(t, "converged again", 15*time.Second, status(0))
+	s.must(syscall.Kill(p.PID(), syscall.SIGTERM))
+	if err := p.Wait(t.Context()); err != nil {
+		t.Errorf("run after SIGTERM: %v", err)
+	}
+	s.want(3, []string{"status"}, "not running")
+	s.noSecret("run", p.Output())
+	if got := s.rows(); got != rows {
+		t.Errorf("the rows changed: %s, were %s", got, rows)
+	}
+	if !s.guarded() {
+		t.Error("stopping opened the door")
+	}
+	s.want(0, []string{"remove"}, "removed")
+	s.want(0, []string{"remove"}, "in sync")
+	if rules, err := s.ns.Run(t.Context(), "nft", "list", "ruleset"); err != nil || strings.Contains(rules, "SESSIONDB") {
+		t.Errorf("left behind: %v\n%s", err, rules)
+	}
+}
+
+// No password and no verifier is said by anybody, whatever is logged: not by the product at its most talkative, nor by a
+// PostgreSQL that logs every statement.
+func TestNobodyTalks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{Settings: map[string]string{
+		"log_statement": "all", "log_min_duration_statement": "0", "log_duration": "on", "log_min_error_statement": "debug5",
+		"log_transaction_sample_rate": "1", "log_min_messages": "debug1", "log_parameter_max_length": "-1",
+	}})
+	verbose := []string{"--log-level", "debug", "--log-format", "text"}
+	for _, command := range []string{"plan", "apply", "plan", "apply"} {
+		r := s.run(append([]string{command, "--json"}, verbose...)...)
+		if _, err := decode(r.stdout); err != nil {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+	s.sql("sessiondb", "ALTER ROLE sessionuser PASSWORD NULL")
+	s.write("password", "another pass\n")
+	s.configure(strings.Replace(s.read("config.yaml"), "credential: none-such", "file: password", 1))
+	s.want(exitOK, append([]string{"apply"}, verbose...))
+	if stored := s.sql("postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'sessionuser'"); !strings.HasPrefix(stored, "SCRAM-SHA-256$") {
+		t.Errorf("stored: %q", stored)
+	}
+	log := s.Log()
+	if !strings.Contains(log, "CREATE TABLE") {
+		t.Fatal("the server does not log what is asked of it")
+	}
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "another pass") || strings.Contains(line, documentedPassword) || strings.Contains(line, "SCRAM-SHA-256$4096") {
+			t.Errorf("the server's log holds a secret: %s", line)
+		}
+	}
+}
