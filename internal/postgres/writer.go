@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // defaultLockTimeout is how long a statement of ours queues for a lock, and so how long others queue behind it.
@@ -16,18 +13,6 @@ const defaultLockTimeout = 50 * time.Millisecond
 
 // retryFor bounds the tries at a step that meets a lock.
 const retryFor = 20 * time.Second
-
-// quiet switches off whatever could write a statement down (facts: each of them alone leaks it).
-var quiet = []string{
-	"SET LOCAL log_statement = 'none'",
-	"SET LOCAL log_min_error_statement = 'panic'",
-	"SET LOCAL log_min_duration_statement = -1",
-	"SET LOCAL log_min_duration_sample = -1",
-	"SET LOCAL log_duration = off",
-	"SET LOCAL track_activities = off",
-	// Exists only where the library is loaded; a placeholder setting is harmless where it is not.
-	"SET LOCAL pg_stat_statements.track = 'none'",
-}
 
 // Writer executes SQL steps while it holds the lock.
 type Writer struct {
@@ -167,93 +152,4 @@ func (w *Writer) hook(c *Conn) {
 	if w.Boundary != nil {
 		c.boundary = func() { w.Boundary(c.PID()) }
 	}
-}
-
-// run sends one step. The settings travel ahead of the statements, since log_statement looks at a message before it runs.
-func (c *Conn) run(ctx context.Context, s SQL) error {
-	if s.Alone {
-		return c.simple(ctx, s.Statements[0])
-	}
-	if s.Secret {
-		// Whether a transaction is sampled is decided when it starts: SET LOCAL inside it comes too late. It stays so for
-		// this connection of ours.
-		if err := c.simple(ctx, "SET log_transaction_sample_rate = 0"); err != nil {
-			return err
-		}
-	}
-	begin := []string{"BEGIN", "SET LOCAL search_path = pg_catalog"}
-	timeout := s.LockTimeout
-	if timeout == 0 {
-		timeout = defaultLockTimeout
-	}
-	begin = append(begin, fmt.Sprintf("SET LOCAL lock_timeout = '%dms'", timeout.Milliseconds()))
-	if s.Secret {
-		begin = append(begin, quiet...)
-	}
-	if s.Replica {
-		begin = append(begin, "SET LOCAL session_replication_role = 'replica'")
-	}
-	err := c.simple(ctx, strings.Join(begin, ";\n"))
-	if err == nil {
-		err = c.statements(ctx, s.Statements)
-	}
-	if err == nil {
-		// A COMMIT of a failed transaction succeeds as a ROLLBACK: the tag tells.
-		err = c.commit(ctx)
-	}
-	if err != nil && !c.Dead() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = c.simple(ctx, "ROLLBACK")
-	}
-	return err
-}
-
-// statements travel in one message; one by one where a test wants to be in between.
-func (c *Conn) statements(ctx context.Context, list []string) error {
-	if c.boundary == nil {
-		return c.simple(ctx, strings.Join(list, ";\n"))
-	}
-	for _, s := range list {
-		if err := c.simple(ctx, s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *Conn) simple(ctx context.Context, sql string) error {
-	defer c.cross()()
-	if _, err := c.Exec(ctx, sql).ReadAll(); err != nil {
-		return at(err, sql)
-	}
-	return nil
-}
-
-// cross calls the boundary now, and again when what it returns is called.
-func (c *Conn) cross() func() {
-	if c.boundary == nil {
-		return func() {}
-	}
-	c.boundary()
-	return c.boundary
-}
-
-func (c *Conn) commit(ctx context.Context) error {
-	defer c.cross()()
-	res, err := c.Exec(ctx, "COMMIT").ReadAll()
-	if err != nil {
-		return queryError(err)
-	}
-	if tag := commandTag(res); tag != "COMMIT" {
-		return queryError(errors.New("the transaction ended in " + tag))
-	}
-	return nil
-}
-
-func commandTag(res []*pgconn.Result) string {
-	if len(res) == 0 {
-		return "nothing"
-	}
-	return res[len(res)-1].CommandTag.String()
 }
