@@ -60,6 +60,22 @@ rec {
     lib.optionalString (interface != null && interface != "auto") ''iifname "${interface}" ''
     + "${if lib.hasInfix ":" source then "ip6" else "ip"} saddr ${source} tcp dport ${toString port} accept";
 
+  # Whether a connection string leads to this host's own socket.
+  onSocket =
+    url:
+    let
+      keyword = builtins.match ".*host='?([^ &']*).*" url;
+      authority = builtins.match "[a-z]+://([^/?]*).*" url;
+      host =
+        if keyword != null then
+          lib.head keyword
+        else if authority != null then
+          lib.last (lib.splitString "@" (lib.head authority))
+        else
+          "";
+    in
+    host == "" || lib.hasPrefix "/" host || lib.hasPrefix "%2f" (lib.toLower host);
+
   # A text of pg_hba.conf as a list of rules in one spelling.
   rulesIn =
     text:

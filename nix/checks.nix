@@ -12,7 +12,7 @@ let
   ruleset = import ./ruleset.nix { inherit lib; };
 
   port = settings.firewall.port;
-  here = lib.hasInfix "host=/" settings.database.url; # PostgreSQL of this host, over its socket
+  here = access.onSocket settings.database.url;
   indented = lines: lib.concatMapStringsSep "\n" (l: "  ${l}") lines;
 
   shut = access.missing postgresql.authentication (access.accepts settings);

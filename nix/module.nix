@@ -38,7 +38,7 @@ let
         ''
       );
 
-  here = lib.hasInfix "host=/" settings.database.url;
+  here = access.onSocket settings.database.url;
   gateways = settings.server.listen == "gateways";
   legacy = settings.firewall.backend == "legacy";
   nftables = config.networking.nftables.enable;

@@ -9,10 +9,25 @@ import (
 
 const optionsFile = "options.md"
 
+// optionsHead is how the module gets into a configuration.
+const optionsHead = "# services.sessiondb\n\n" +
+	"Generated from `options.nix` by `make nix-eval`; edit it there.\n\n" +
+	"```nix\n" +
+	"# flake.nix of the host\n" +
+	"inputs.sessiondbd.url = \"github:OWNER/sessiondbd?dir=nix\";\n" +
+	"# its configuration\n" +
+	"imports = [ inputs.sessiondbd.nixosModules.default ];\n" +
+	"services.sessiondb.enable = true;\n" +
+	"services.sessiondb.passwordFile = \"/run/secrets/sessionuser.password\"; # sops-nix, agenix\n" +
+	"```\n\n" +
+	"The first line of `services.sessiondb` is all that the documented hypervisor needs. A host that overrides\n" +
+	"`services.postgresql.authentication` puts `${config.services.sessiondb.authentication}` first into its text. Without\n" +
+	"flakes, import `nix/module.nix`. After the content of `passwordFile` changed: `systemctl restart sessiondbd`.\n"
+
 // renderOptions is the documentation of the options in Markdown.
 func renderOptions(options []option) string {
 	var b strings.Builder
-	b.WriteString("# services.sessiondb\n\nGenerated from `options.nix` by `make nix-eval`; edit it there.\n")
+	b.WriteString(optionsHead)
 	for _, o := range options {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", o.Name, strings.TrimSpace(markdown(o.Description)))
 		fmt.Fprintf(&b, "- type: %s", o.Type)

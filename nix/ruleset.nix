@@ -82,7 +82,7 @@ let
       w = words line;
       has = x: lib.elem x w;
       other =
-        has "ct" || has "icmp" || has "icmpv6" || has "oifname" || has "hook"
+        has "ct" || has "icmp" || has "icmpv6" || has "hook"
         || (has "udp" && !has "tcp")
         || ((has "dport" || has "sport") && !has (toString port) && !has "postgresql" && !lib.any unknown w);
       unknown = x: lib.hasPrefix "@" x || lib.hasPrefix "$" x || builtins.match "[0-9]+-[0-9]+" x != null;

@@ -131,6 +131,17 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
     (on { })
     { networking.nftables.enable = true; }
   ];
+  firewall-nftables-allow = [
+    (on {
+      settings.firewall.allow = [
+        {
+          source = "fd7a:115c:a1e0::/48";
+          interface = "tailscale0";
+        }
+      ];
+    })
+    { networking.nftables.enable = true; }
+  ];
   firewall-legacy = on { settings.firewall.backend = "legacy"; };
   firewall-off = on { settings.firewall.backend = "off"; };
   firewall-open-port = [
@@ -236,6 +247,10 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
     }
   ];
   remote = on { settings.database.url = "host=db.example dbname=postgres sslmode=verify-full"; };
+
+  remote-url = on { settings.database.url = "postgres://admin@db.example/postgres"; };
+  socket-url = on { settings.database.url = "postgres:///postgres?host=%2Frun%2Fpostgresql"; };
+  socket-default = on { settings.database.url = "postgres://postgres@/postgres"; };
 
   # The old way, still defined.
   old-oneshots = [
