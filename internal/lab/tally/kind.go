@@ -22,26 +22,30 @@ const (
 	postgreSQL kind = "PostgreSQL"
 	iptables   kind = "iptables"
 	hypervisor kind = "hypervisor"
+	nix        kind = "Nix"
 )
 
-var allKinds = []kind{unit, postgreSQL, iptables, hypervisor}
+var allKinds = []kind{unit, postgreSQL, iptables, hypervisor, nix}
 
 // integration is the build tag of tests that need more than the Go toolchain.
 const integration = "integration"
 
 // kindOfFile decides by where a test stands:
 //   - a file that is built without the tag integration has unit tests;
-//   - one with the word hypervisor in its name, or of internal/lab, boots a hypervisor or makes its networks;
+//   - one that boots a hypervisor, has the word in its name, or is internal/lab's, which makes them, is about hypervisors;
 //   - one of internal/firewall works on real tables;
+//   - one of nix has the module evaluated;
 //   - all others talk to a real PostgreSQL.
-func kindOfFile(folder, name string, tagged bool) kind {
+func kindOfFile(folder, name string, tagged, boots bool) kind {
 	switch {
 	case !tagged:
 		return unit
-	case strings.Contains(name, "hypervisor"), folder == "internal/lab":
+	case boots, strings.Contains(name, "hypervisor"), folder == "internal/lab":
 		return hypervisor
 	case folder == "internal/firewall":
 		return iptables
+	case folder == "nix":
+		return nix
 	}
 	return postgreSQL
 }
@@ -58,7 +62,7 @@ func (k kinds) of(pkg, name string) kind {
 	if found, ok := k.tests[[2]string{pkg, top}]; ok {
 		return found
 	}
-	return kindOfFile(strings.TrimPrefix(pkg, k.module+"/"), "", true)
+	return kindOfFile(strings.TrimPrefix(pkg, k.module+"/"), "", true, false)
 }
 
 var moduleLine = regexp.MustCompile(`(?m)^module\s+(\S+)`)
@@ -101,7 +105,7 @@ func (k kinds) read(name string, src []byte) error {
 		return nil // the compiler will tell, and in better words
 	}
 	folder := path.Dir(name)
-	of := kindOfFile(folder, path.Base(name), needsTag(f))
+	of := kindOfFile(folder, path.Base(name), needsTag(f), boots(f))
 	for _, d := range f.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && isTest(fn.Name.Name) {
 			k.tests[[2]string{path.Join(k.module, folder), fn.Name.Name}] = of
@@ -112,6 +116,27 @@ func (k kinds) read(name string, src []byte) error {
 
 func isTest(name string) bool {
 	return strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Fuzz") || strings.HasPrefix(name, "Example")
+}
+
+// boots says whether something in the file calls lab.Boot, lab.BootT or a helper boot over them.
+func boots(f *ast.File) bool {
+	found := false
+	ast.Inspect(f, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		var name string
+		switch fn := call.Fun.(type) {
+		case *ast.Ident:
+			name = fn.Name
+		case *ast.SelectorExpr:
+			name = fn.Sel.Name
+		}
+		found = found || name == "boot" || name == "Boot" || name == "BootT"
+		return true
+	})
+	return found
 }
 
 // needsTag says whether a file is left out when the tag integration is not set and all others are.
