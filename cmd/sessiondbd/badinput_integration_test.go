@@ -234,3 +234,20 @@ func TestState(t *testing.T) {
 		})
 	}
 }
+
+// Only what writes makes the folders that are missing, and gives them to the database's user.
+func TestFolders(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{})
+	elsewhere := []string{"env", "SESSIONDBD_STATE_DIR=" + s.path("new/state"), "SESSIONDBD_RUN_DIR=" + s.path("new/run")}
+	s.runIn(elsewhere, "plan").check(t, "plan", exitPending)
+	s.runIn(elsewhere, "status").check(t, "status", 3)
+	if _, err := os.Stat(s.path("new")); !os.IsNotExist(err) {
+		t.Errorf("looking made a folder: %v", err)
+	}
+	s.runIn(elsewhere, "apply").check(t, "apply", exitOK, "in sync")
+	s.runIn(elsewhere, "plan").check(t, "plan after apply", exitOK, "in sync")
+	if s.read("new/state/identity.json") == "" {
+		t.Error("nothing is remembered")
+	}
+}
