@@ -65,6 +65,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Use: "help [command]", Short: "explain a command", RunE: help})
 	usageErrors(root)
+	completions(root)
 	return root
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -196,6 +197,37 @@ func TestManualIsComplete(t *testing.T) {
 	} {
 		if !strings.Contains(text, strings.ReplaceAll(key, "-", `\-`)) {
 			t.Errorf("%s is not explained", key)
+		}
+	}
+}
+
+// The package's changelog begins with the version that is built.
+func TestChangelogIsCurrent(t *testing.T) {
+	version := regexp.MustCompile(`(?m)^VERSION \?= (\S+)$`).FindStringSubmatch(readFile(t, "../../Makefile"))
+	if version == nil {
+		t.Fatal("the Makefile names no VERSION")
+	}
+	if have, _, _ := strings.Cut(readFile(t, deploy+"package/changelog"), "\n"); !strings.HasPrefix(have, "sessiondbd ("+version[1]+") ") {
+		t.Errorf("deploy/package/changelog begins with %q, the Makefile builds %s", have, version[1])
+	}
+}
+
+// Values that a flag can have are offered.
+func TestCompletion(t *testing.T) {
+	for args, want := range map[string]string{
+		"plan --only ":         "database\nfirewall\n:4\n",
+		"status --log-format ": "auto\njournal\ntext\njson\n:4\n",
+		"apply --log-level ":   "debug\ninfo\nwarn\nerror\n:4\n",
+		"config sh":            "show\tprint the effective config, secrets hidden\n:4\n",
+	} {
+		var out bytes.Buffer
+		root := (&app{stdout: &out, stderr: io.Discard}).root()
+		root.SetArgs(append([]string{"__complete"}, strings.Split(args, " ")...))
+		if err := root.Execute(); err != nil {
+			t.Errorf("%s: %v", args, err)
+		}
+		if out.String() != want {
+			t.Errorf("%s: %q", args, out.String())
 		}
 	}
 }

@@ -123,7 +123,7 @@ func do(t *testing.T, h *lab.Hypervisor, section string) {
 // The way over and back, by the letter of the document.
 func TestMigrate(t *testing.T) {
 	dir := readableDir(t)
-	buildDebs(t, dir, oldVersion, runtime.GOARCH)
+	buildDebs(t, snapshot(t), dir, oldVersion, runtime.GOARCH)
 	h := bootOneshots(t, "bookworm", dir)
 	before := rows(t, h)
 	if _, err := asVM(t, h.VM(1), documented, "SELECT 1"); err != nil {
@@ -176,7 +176,7 @@ func oneshotWarnings(t *testing.T, h *lab.Hypervisor) (remedies []string) {
 // Nobody took the old units away: they are warned about, what they do is repaired, and their remedies settle it.
 func TestOneshotsStay(t *testing.T) {
 	dir := readableDir(t)
-	buildDebs(t, dir, oldVersion, runtime.GOARCH)
+	buildDebs(t, snapshot(t), dir, oldVersion, runtime.GOARCH)
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {
 			h := bootOneshots(t, suite, dir)
