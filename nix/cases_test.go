@@ -202,12 +202,12 @@ func gatewaysOnly(t *testing.T, r *result) {
 // letsIn requires rules of NixOS's own nftables firewall; none: that they are left alone.
 func letsIn(rules ...string) func(*testing.T, *result) {
 	return func(t *testing.T, r *result) {
-		if len(rules) == 0 && r.NFTables.Extra != "" {
-			t.Errorf("rules for a firewall that is not there: %s", r.NFTables.Extra)
+		if len(rules) == 0 && r.Firewall.Extra != "" {
+			t.Errorf("rules for a firewall that is not there: %s", r.Firewall.Extra)
 		}
 		for _, rule := range rules {
-			if !slices.Contains(strings.Split(r.NFTables.Extra, "\n"), rule) {
-				t.Errorf("%q lacks %q", r.NFTables.Extra, rule)
+			if !slices.Contains(strings.Split(r.Firewall.Extra, "\n"), rule) {
+				t.Errorf("%q lacks %q", r.Firewall.Extra, rule)
 			}
 		}
 	}

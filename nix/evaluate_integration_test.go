@@ -60,7 +60,8 @@ func TestEverythingParses(t *testing.T) {
 
 // libs are the libs of nixpkgs that NIXPKGS_LIB lists (separated by colons: a lib folder, or a checkout that holds one), by
 // release. A release that is not listed is evaluated with the last one.
-func libs(t *testing.T) map[string]string {
+// Current says that the newest release has a lib of its own, or a newer one: older ones word the types of options differently.
+func libs(t *testing.T) (use map[string]string, current bool) {
 	t.Helper()
 	found, last := map[string]string{}, ""
 	for _, dir := range filepath.SplitList(os.Getenv("NIXPKGS_LIB")) {
@@ -78,18 +79,20 @@ func libs(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		last = dir
-		found[strings.TrimSpace(string(version))] = dir
+		v := strings.TrimSpace(string(version))
+		found[v] = dir
+		current = current || v >= slices.Max(releases)
 	}
 	if last == "" {
-		return nil
+		return nil, false
 	}
-	use := map[string]string{}
+	use = map[string]string{}
 	for _, r := range releases {
 		if use[r] = found[r]; use[r] == "" {
 			use[r] = last
 		}
 	}
-	return use
+	return use, current
 }
 
 func isFile(path string) bool {
@@ -99,7 +102,7 @@ func isFile(path string) bool {
 
 // With the lib of nixpkgs at hand, the committed results are those of an evaluation now.
 func TestEvaluation(t *testing.T) {
-	libs := libs(t)
+	libs, current := libs(t)
 	if libs == nil {
 		if *update {
 			t.Fatal("-update needs NIXPKGS_LIB: the lib folder of nixpkgs, one a release")
@@ -113,6 +116,12 @@ func TestEvaluation(t *testing.T) {
 		t.Errorf("took %s, want 15 s", took)
 	} else {
 		t.Logf("%d configurations on %d releases in %s", len(e.Cases), len(releases), took.Round(time.Millisecond))
+	}
+	if !current {
+		if *update {
+			t.Fatalf("-update needs the lib of %s or newer in NIXPKGS_LIB", slices.Max(releases))
+		}
+		e.Options = committed(t).Options
 	}
 	have, err := e.encode()
 	if err != nil {

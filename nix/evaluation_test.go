@@ -31,11 +31,12 @@ type result struct {
 	Services        map[string]service `json:"services"`
 	HasTarget       bool               `json:"hasTarget"`
 	Sysctl          map[string]any     `json:"sysctl"`
-	NFTables        struct {
-		Enable  bool   `json:"enable"`
-		Ruleset string `json:"ruleset"`
-		Extra   string `json:"extraInputRules"`
-	} `json:"nftables"`
+	Firewall        struct {
+		Enable   bool   `json:"enable"`   // NixOS's own
+		NFTables bool   `json:"nftables"` // which it then is made of
+		Ruleset  string `json:"ruleset"`  // the host's own
+		Extra    string `json:"extraInputRules"`
+	} `json:"firewall"`
 	PostgreSQL struct {
 		Enable         bool           `json:"enable"`
 		Settings       map[string]any `json:"settings"`

@@ -50,9 +50,10 @@ let
       services = lib.mapAttrs (_: service) config.systemd.services;
       hasTarget = config.systemd.targets ? postgresql;
       sysctl = config.boot.kernel.sysctl;
-      nftables = {
-        inherit (config.networking.nftables) enable ruleset;
-        inherit (config.networking.firewall) extraInputRules;
+      firewall = {
+        inherit (config.networking.nftables) ruleset;
+        inherit (config.networking.firewall) enable extraInputRules;
+        nftables = config.networking.nftables.enable;
       };
       postgresql = {
         inherit (config.services.postgresql)
