@@ -19,6 +19,8 @@ const (
 type SQL struct {
 	Where      Where
 	Statements []string
+	// Before runs ahead of the statements in the same transaction; positions in errors count from the statements.
+	Before []string
 	// Alone marks a statement that cannot run inside a transaction (CREATE DATABASE, CREATE INDEX CONCURRENTLY).
 	Alone bool
 	// Sweep names a table whose blocks the one statement goes over in ranges, each in a transaction of its own that is short

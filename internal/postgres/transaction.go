@@ -46,7 +46,7 @@ func (c *Conn) run(ctx context.Context, s SQL) error {
 	if s.Replica {
 		begin = append(begin, "SET LOCAL session_replication_role = 'replica'")
 	}
-	err := c.simple(ctx, strings.Join(begin, ";\n"))
+	err := c.simple(ctx, strings.Join(append(begin, s.Before...), ";\n"))
 	if err == nil {
 		err = c.statements(ctx, s.Statements)
 	}

@@ -39,7 +39,8 @@ type Column struct {
 	Generated string `json:"generated"` // attgenerated or attidentity
 }
 
-// Constraint is a row of pg_constraint, without the NOT NULL ones that PostgreSQL 18 keeps there.
+// Constraint is a row of pg_constraint. Of the NOT NULL ones, which PostgreSQL 18 keeps there, only those that are not valid:
+// the others are the column's.
 type Constraint struct {
 	Name       string `json:"name"`
 	Definition string `json:"definition"`
@@ -52,6 +53,7 @@ type Index struct {
 	Definition string `json:"definition"`
 	Valid      bool   `json:"valid"` // indisvalid and indisready
 	Constraint bool   `json:"constraint"`
+	Building   bool   `json:"building,omitempty"` // somebody is building it right now
 }
 
 // Function is a row of pg_proc; the definition is pg_get_functiondef's, settings and body included.

@@ -81,71 +81,6 @@ func (d *differ) defaults(r *plan.Resource, want, have Column) {
 	r.Add(plan.Update, "default", have.Default, want.Default, "clients rely on it: they do not send the column", sql(column+" SET DEFAULT "+want.Default))
 }
 
-// nullability brings a column to NOT NULL in steps that never hold an exclusive lock for longer than an instant: a check
-// that is not validated keeps new NULLs out, rows are filled, the check is validated beside writers, and SET NOT NULL then
-// needs no scan. Each step is taken from what the catalogue shows, so a pass that was killed goes on where it stopped.
-func (d *differ) nullability(r *plan.Resource, want, have Column) {
-	check := "sessiondbd_" + want.Name + "_not_null"
-	c := find(d.have.Constraints, check, Constraint.id)
-	drop := sql(table + "DROP CONSTRAINT " + check)
-	rule := "CHECK (" + want.Name + " IS NOT NULL)"
-	if have.NotNull == want.NotNull {
-		if c != nil {
-			r.Add(plan.Delete, "check", c.Definition, "", "left by an earlier pass; NOT NULL says it now", drop)
-		}
-		return
-	}
-	column := table + "ALTER COLUMN " + postgres.QuoteIdent(want.Name)
-	if !want.NotNull {
-		r.Add(plan.Update, "nullability", "NOT NULL", "NULL", "documented as optional: clients may leave it out", sql(column+" DROP NOT NULL"))
-		return
-	}
-	if c == nil {
-		r.Add(plan.Create, "check", "", rule+" NOT VALID", "keeps new NULLs out until the column itself does; looks at no row that is there",
-			sql(table+"ADD CONSTRAINT "+check+" "+rule+" NOT VALID"))
-	}
-	if n := d.nulls(want.Name); n != "" {
-		r.Add(plan.Update, "rows", n, "filled", evidence[want.Name].words+"; the trigger does not fire meanwhile, so that no updated_at that is set changes",
-			postgres.SQL{Replica: true, Sweep: "public.session", Label: "fill " + want.Name, Statements: []string{
-				"UPDATE ONLY public.session s SET " + want.Name + " = " + evidence[want.Name].expression +
-					" WHERE s.ctid >= '(:first,0)' AND s.ctid < '(:last,0)' AND s." + want.Name + " IS NULL",
-			}})
-	}
-	if c == nil || !c.Validated {
-		r.Add(plan.Run, "validation", "NOT VALID", "valid", "reads the table once; writers go on meanwhile", sql(table+"VALIDATE CONSTRAINT "+check))
-	}
-	r.Add(plan.Update, "nullability", "NULL", "NOT NULL", "documented as always set; takes an instant, since the check proves that no row lacks it", sql(column+" SET NOT NULL"))
-	r.Add(plan.Delete, "check", rule, "", "has served its purpose: the column says it now", drop)
-}
-
-// evidence is the best guess for a timestamp that is missing. A parent is older than its children; the time of the repair
-// is what is left when nothing else speaks.
-var evidence = map[string]struct{ expression, words string }{
-	"created_at": {
-		"coalesce(s.updated_at, (SELECT p.created_at FROM public.session p WHERE p.id = s.parent), pg_catalog.now())",
-		"with the row's updated_at, else its parent's created_at, else the time of this change",
-	},
-	"updated_at": {"coalesce(s.created_at, pg_catalog.now())", "with the row's created_at, else the time of this change"},
-}
-
-// nulls says how many rows lack a timestamp; empty: none.
-func (d *differ) nulls(column string) string {
-	if find(d.have.Columns, column, Column.id) == nil {
-		return "NULL in all rows"
-	}
-	if len(d.obs.Nulls) == 0 {
-		return ""
-	}
-	n := d.obs.Nulls[0].CreatedAt
-	if column == "updated_at" {
-		n = d.obs.Nulls[0].UpdatedAt
-	}
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d NULL", n)
-}
-
 func (d *differ) constraints() {
 	for _, want := range d.want.Constraints {
 		r := d.resource(want.Name)
@@ -172,7 +107,7 @@ func (d *differ) constraints() {
 		d.add(r)
 	}
 	for _, have := range d.have.Constraints {
-		ours := strings.HasPrefix(have.Name, "sessiondbd_")
+		ours := strings.HasPrefix(have.Name, "sessiondbd_") || strings.HasPrefix(have.Definition, "NOT NULL ")
 		if !ours && find(d.want.Constraints, have.Name, Constraint.id) == nil && !d.twinOfConstraint(have) {
 			r := d.resource(have.Name)
 			r.Warn("a constraint that is not ours: "+have.Definition, "nothing to do if it is meant")

@@ -18,7 +18,10 @@ func Diff(g Goal, have Observation) []plan.Resource {
 		return nil
 	}
 	history := DiffHistory(g, have)
-	objects := DiffObjects(g, have)
+	var objects []plan.Resource
+	if len(have.Applied) <= len(g.Migrations) { // what a newer binary made is not ours to compare
+		objects = DiffObjects(g, have)
+	}
 	adopting := len(have.Applied) == 0 && have.Catalogue.Has("table session")
 	if adopting && slices.ContainsFunc(objects, func(r plan.Resource) bool { return len(r.Refusals) > 0 }) {
 		for i := range history {

@@ -33,7 +33,7 @@ func converged(t testing.TB) Observation {
 		Remembered: &Identity{Cluster: "7", Database: "sessiondb", OID: "16384"},
 	}
 	for _, m := range g.Migrations {
-		o.Applied = append(o.Applied, Applied{m.Number, m.Name, m.SHA256, false})
+		o.Applied = append(o.Applied, Applied{m.Number, m.Name, m.SHA256, false, m.Minimum})
 	}
 	data, err := json.Marshal(g.Catalogue) // a deep copy
 	if err != nil {
@@ -194,11 +194,11 @@ func TestDiff(t *testing.T) {
 		},
 		{
 			name: "an index more", have: func(o *Observation) {
-				o.Catalogue.Indexes = append(o.Catalogue.Indexes, Index{"by_time", "CREATE INDEX by_time ON public.session USING btree (created_at)", true, false})
+				o.Catalogue.Indexes = append(o.Catalogue.Indexes, Index{"by_time", "CREATE INDEX by_time ON public.session USING btree (created_at)", true, false, false})
 			},
 			want: []string{"warn schema/by_time: an index that is not ours: CREATE INDEX by_time ON public.session USING btree (created_at)"},
 			twin: func(o *Observation) {
-				o.Catalogue.Indexes = append(o.Catalogue.Indexes, Index{"u", "CREATE UNIQUE INDEX u ON public.session USING btree (id)", true, true})
+				o.Catalogue.Indexes = append(o.Catalogue.Indexes, Index{"u", "CREATE UNIQUE INDEX u ON public.session USING btree (id)", true, true, false})
 			},
 		},
 		{
@@ -322,8 +322,51 @@ func TestDiff(t *testing.T) {
 			twin: func(*Observation) {},
 		},
 		{
-			name: "a newer database", have: func(o *Observation) { o.Applied = append(o.Applied, Applied{5, "later", "x", false}) },
-			want: []string{"refuse migration/0005_later: the database is newer than this binary, which knows migrations up to 0004"},
+			name: "a newer database", have: func(o *Observation) { o.Applied = append(o.Applied, Applied{5, "later", "x", false, 5}) },
+			want: []string{"refuse migration/0005_later: the database is newer than this binary, which knows migrations up to 0004; what serves it must know 0005"},
+			twin: func(*Observation) {},
+		},
+		{
+			name: "a newer database that this binary still serves, whatever its schema is", have: func(o *Observation) {
+				o.Applied = append(o.Applied, Applied{5, "later", "x", false, 4})
+				o.Catalogue.Triggers, column(o, "messages").Type = nil, "text"
+			},
+			want: []string{"warn migration/0005_later: the database is newer than this binary, which knows migrations up to 0004 and still serves it: access and firewall are kept, the schema is left alone"},
+			twin: func(*Observation) {},
+		},
+		{
+			name: "what a REINDEX CONCURRENTLY left", have: func(o *Observation) {
+				o.Catalogue.Indexes = append(o.Catalogue.Indexes, Index{Name: "idx_session_parent_ccnew1", Definition: "CREATE INDEX idx_session_parent_ccnew1 ON public.session USING btree (parent)"})
+			},
+			want: []string{"delete schema/idx_session_parent_ccnew1 validity: invalid -> "},
+			twin: func(*Observation) {},
+		},
+		{
+			name: "an index that somebody is building", have: func(o *Observation) { index(o, "idx_session_parent").Valid, index(o, "idx_session_parent").Building = false, true },
+			want: []string{"warn schema/idx_session_parent: somebody is building it at this moment"},
+			twin: func(*Observation) {},
+		},
+		{
+			name: "a nullable timestamp on PostgreSQL 18", have: func(o *Observation) {
+				o.Cluster[0].Version = 180004
+				column(o, "created_at").NotNull = false
+				o.Nulls = []nulls{{CreatedAt: 2}}
+			},
+			want: []string{
+				"create schema/session.created_at nullability: NULL -> NOT NULL created_at NOT VALID",
+				"update schema/session.created_at rows: 2 NULL -> filled",
+				"run schema/session.created_at validation: NOT VALID -> valid",
+			},
+			twin: func(o *Observation) { o.Cluster[0].Version = 180004 },
+		},
+		{
+			name: "the same, killed in the middle", have: func(o *Observation) {
+				o.Cluster[0].Version = 180004
+				column(o, "created_at").NotNull = false
+				o.Nulls = []nulls{{}}
+				o.Catalogue.Constraints = append(o.Catalogue.Constraints, Constraint{"session_created_at_not_null", "NOT NULL created_at NOT VALID", false})
+			},
+			want: []string{"run schema/session.created_at validation: NOT VALID -> valid"},
 			twin: func(*Observation) {},
 		},
 		{

@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS sessiondbd.migrations (
     name       text NOT NULL,
     sha256     text NOT NULL,
     adopted    boolean NOT NULL,
+    minimum    integer NOT NULL,
     applied_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
     duration   interval NOT NULL,
     applied_by text NOT NULL DEFAULT session_user
@@ -62,10 +63,15 @@ func compare(r *plan.Resource, m Migration, a Applied) {
 	}
 }
 
-// unknown refuses a row behind the last migration of this binary.
+// unknown speaks of a row behind the last migration of this binary: the database is newer.
 func unknown(g Goal, a Applied) plan.Resource {
 	r := plan.Resource{Name: fmt.Sprintf("migration/%04d_%s", a.Number, a.Name), Needs: []string{g.DatabaseResource()}}
-	r.Refuse(fmt.Sprintf("the database is newer than this binary, which knows migrations up to %04d", g.Version()), "install the newer sessiondbd again: it never goes back")
+	if a.Minimum <= g.Version() {
+		r.Warn(fmt.Sprintf("the database is newer than this binary, which knows migrations up to %04d and still serves it: access and firewall are kept, the schema is left alone", g.Version()),
+			"install the newer sessiondbd again")
+		return r
+	}
+	r.Refuse(fmt.Sprintf("the database is newer than this binary, which knows migrations up to %04d; what serves it must know %04d", g.Version(), a.Minimum), "install the newer sessiondbd again: it never goes back")
 	return r
 }
 
@@ -81,7 +87,7 @@ func (m Migration) pending(r *plan.Resource, have Observation) {
 	}
 	if len(there) == 0 && !have.Catalogue.Has("table session") {
 		r.Add(plan.Run, "migration", "", strings.Join(m.Creates, ", "), "made in one transaction with the line in the diary", postgres.SQL{
-			Statements: []string{m.SQL, m.record(false)}, Label: "migration " + m.ID(),
+			Statements: []string{m.SQL, m.record(false)}, Before: fence, Label: "migration " + m.ID(),
 		})
 		return
 	}
@@ -89,11 +95,15 @@ func (m Migration) pending(r *plan.Resource, have Observation) {
 	if len(there) == 0 {
 		why = "its objects are made one by one, since the table is in use"
 	}
-	r.Add(plan.Create, "history", "", "adopted", why, postgres.SQL{Statements: []string{m.record(true)}, Group: "adoption", Label: "adopt " + m.ID()})
+	r.Add(plan.Create, "history", "", "adopted", why, postgres.SQL{Statements: []string{m.record(true)}, Before: fence, Group: "adoption", Label: "adopt " + m.ID()})
 }
+
+// fence keeps a second writer out of a migration's transaction, should it ever come to two: one that lost its lock may not
+// know yet. The second waits for the row of the first, and fails on it.
+var fence = []string{"LOCK TABLE sessiondbd.migrations IN SHARE ROW EXCLUSIVE MODE"}
 
 // record is the diary's row, in the transaction of the migration.
 func (m Migration) record(adopted bool) string {
-	return fmt.Sprintf("INSERT INTO sessiondbd.migrations (number, name, sha256, adopted, duration) VALUES (%d, %s, %s, %t, pg_catalog.clock_timestamp() - pg_catalog.transaction_timestamp())",
-		m.Number, postgres.QuoteLiteral(m.Name), postgres.QuoteLiteral(m.SHA256), adopted)
+	return fmt.Sprintf("INSERT INTO sessiondbd.migrations (number, name, sha256, adopted, minimum, duration) VALUES (%d, %s, %s, %t, %d, pg_catalog.clock_timestamp() - pg_catalog.transaction_timestamp())",
+		m.Number, postgres.QuoteLiteral(m.Name), postgres.QuoteLiteral(m.SHA256), adopted, m.Minimum)
 }

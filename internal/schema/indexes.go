@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"regexp"
 	"strings"
 
 	"sessiondbd/internal/plan"
@@ -11,6 +12,9 @@ import (
 func alone(statement string) postgres.SQL {
 	return postgres.SQL{Alone: true, Statements: []string{statement}}
 }
+
+// carcass is what PostgreSQL names the unfinished indexes of REINDEX CONCURRENTLY.
+var carcass = regexp.MustCompile(`_cc(new|old)\d*$`)
 
 // indexes compares the indexes that stand for themselves. They are built CONCURRENTLY: writers go on meanwhile. An index
 // that is not valid counts as missing; its carcass is dropped first.
@@ -31,6 +35,11 @@ func (d *differ) indexes() {
 				continue
 			}
 		}
+		if have != nil && have.Building {
+			r.Warn("somebody is building it at this moment", "wait for them: SELECT * FROM pg_stat_progress_create_index")
+			d.add(r)
+			continue
+		}
 		if have != nil && (!have.Valid || have.Definition != want.Definition) {
 			field, what := "validity", "invalid"
 			if have.Valid {
@@ -45,6 +54,12 @@ func (d *differ) indexes() {
 		d.add(r)
 	}
 	for _, have := range d.have.Indexes {
+		if carcass.MatchString(have.Name) && !have.Valid && !have.Building {
+			r := d.resource(have.Name)
+			r.Add(plan.Delete, "validity", "invalid", "", "left by a REINDEX CONCURRENTLY that did not end; writers maintain it for nothing", alone("DROP INDEX CONCURRENTLY "+public(have.Name)))
+			d.add(r)
+			continue
+		}
 		if !have.Constraint && !claimed[have.Name] && find(d.want.Indexes, have.Name, Index.id) == nil {
 			r := d.resource(have.Name)
 			r.Warn("an index that is not ours: "+have.Definition, "nothing to do if it is meant; else DROP INDEX CONCURRENTLY "+public(have.Name))

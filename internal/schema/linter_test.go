@@ -37,7 +37,7 @@ func lint(s postgres.SQL, newTables []string) []string {
 	if strings.Contains(upper, "CREATE INDEX") && !concurrent && !slices.Contains(newTables, "session") {
 		wrong = append(wrong, "an index that is built against writers")
 	}
-	if regexp.MustCompile(`ADD CONSTRAINT [^;]*(FOREIGN KEY|CHECK)`).MatchString(upper) && !strings.Contains(upper, "NOT VALID") {
+	if regexp.MustCompile(`ADD CONSTRAINT [^;]*(FOREIGN KEY|CHECK|NOT NULL)`).MatchString(upper) && !strings.Contains(upper, "NOT VALID") {
 		wrong = append(wrong, "a constraint that is validated under an exclusive lock")
 	}
 	if strings.Contains(upper, "ADD COLUMN") && strings.Contains(upper, "NOT NULL") {

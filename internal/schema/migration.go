@@ -22,6 +22,9 @@ type Migration struct {
 	SQL     string   // LF line ends
 	SHA256  string   // over SQL, in hex
 	Creates []string // the objects it makes, as Catalogue.Has spells them
+	// Minimum is the number of the oldest migration whose binaries still serve a database that has this one: they look after
+	// access and firewall, and leave the schema alone.
+	Minimum int
 }
 
 // ID is the migration's number and name: "0002_session_table".
@@ -31,6 +34,9 @@ func (m Migration) ID() string { return fmt.Sprintf("%04d_%s", m.Number, m.Name)
 func (m Migration) Resource() string { return "migration/" + m.ID() }
 
 var fileName = regexp.MustCompile(`^(\d{4})_([a-z0-9_]+)\.sql$`)
+
+// minimumLine is a comment in the head of a file: `-- minimum: 3`. Without it older binaries are of no use.
+var minimumLine = regexp.MustCompile(`(?m)^-- minimum: (\d+)$`)
 
 // load reads migrations in order. They must be numbered from 1 without a gap.
 func load(files fs.FS) ([]Migration, error) {
@@ -59,7 +65,14 @@ func load(files fs.FS) ([]Migration, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s:1: must begin with `-- creates: ` and the objects it makes", name)
 		}
-		list = append(list, Migration{number, m[2], string(text), hex.EncodeToString(sum[:]), strings.Split(creates, ", ")})
+		minimum := number
+		if m := minimumLine.FindSubmatch(text); m != nil {
+			minimum, _ = strconv.Atoi(string(m[1]))
+		}
+		if minimum < 1 || minimum > number {
+			return nil, fmt.Errorf("%s: minimum %d is not one of the migrations up to it", name, minimum)
+		}
+		list = append(list, Migration{number, m[2], string(text), hex.EncodeToString(sum[:]), strings.Split(creates, ", "), minimum})
 	}
 	return list, nil
 }

@@ -24,6 +24,7 @@ type Observation struct {
 // Cluster is what identifies the cluster.
 type Cluster struct {
 	SystemIdentifier string `json:"system_identifier"`
+	Version          int    `json:"version"` // server_version_num
 }
 
 // Database is the session database's row of pg_database.
@@ -44,6 +45,7 @@ type Applied struct {
 	Name    string `json:"name"`
 	SHA256  string `json:"sha256"`
 	Adopted bool   `json:"adopted"`
+	Minimum int    `json:"minimum"`
 }
 
 // nulls counts the rows that have no value where one must be.
@@ -83,16 +85,18 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 			c.relpersistence AS persistence, pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity AS row_security
 			FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1::name[]) ORDER BY 1`},
 		{Name: "the columns", Into: &c.Columns, Session: true, SQL: `SELECT a.attname AS name,
-			format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
+			format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k
+				WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)) AS not_null,
 			coalesce(pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE d.adrelid END), '') AS default, a.attgenerated::text || a.attidentity::text AS generated
 			FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 			WHERE a.attrelid = to_regclass('public.session') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`},
 		{Name: "the constraints", Into: &c.Constraints, Session: true, SQL: `SELECT conname AS name,
 			CASE WHEN contype = 'c' AND ` + tableLocked + ` THEN '' ELSE pg_get_constraintdef(oid) END AS definition, convalidated AS validated
-			FROM pg_constraint WHERE conrelid = to_regclass('public.session') AND contype <> 'n' ORDER BY 1`},
+			FROM pg_constraint WHERE conrelid = to_regclass('public.session') AND (contype <> 'n' OR NOT convalidated) ORDER BY 1`},
 		{Name: "the indexes", Into: &c.Indexes, Session: true, SQL: `SELECT c.relname AS name,
 			CASE WHEN ` + tableLocked + ` THEN '' ELSE pg_get_indexdef(i.indexrelid) END AS definition,
 			i.indisvalid AND i.indisready AS valid,
+			EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.relid = i.indrelid AND i.indexrelid = p.index_relid) AS building,
 			EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS constraint
 			FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass('public.session') ORDER BY 1`},
 		{Name: "the functions", Into: &c.Functions, Session: true, Args: []string{names(functions)}, SQL: `SELECT p.proname || '()' AS name,
@@ -104,7 +108,7 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 		lockQuery(o),
 		// Only what the first answers make sensible: a table that is not there cannot be named in a query.
 		{Name: "the applied migrations", Into: &o.Applied, Session: true, When: o.hasHistory,
-			SQL: `SELECT number, name, sha256, adopted FROM sessiondbd.migrations ORDER BY number`},
+			SQL: `SELECT number, name, sha256, adopted, minimum FROM sessiondbd.migrations ORDER BY number`},
 		{Name: "the rows without a timestamp", Into: &o.Nulls, Session: true, When: func() bool { return o.lacksNotNull() && o.unlocked() }, SQL: `SELECT
 			count(*) FILTER (WHERE created_at IS NULL) AS created_at, count(*) FILTER (WHERE updated_at IS NULL) AS updated_at
 			FROM ONLY public.session WHERE created_at IS NULL OR updated_at IS NULL`},
@@ -116,7 +120,8 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 // IdentityQueries asks only which cluster and which database this is.
 func IdentityQueries(database string, o *Observation) []postgres.Query {
 	return []postgres.Query{
-		{Name: "the cluster", Into: &o.Cluster, SQL: `SELECT system_identifier::text AS system_identifier FROM pg_control_system()`},
+		{Name: "the cluster", Into: &o.Cluster, SQL: `SELECT system_identifier::text AS system_identifier,
+			current_setting('server_version_num')::int AS version FROM pg_control_system()`},
 		{Name: "the database", Into: &o.Databases, Args: []string{database}, SQL: `SELECT oid::text AS oid,
 			pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding FROM pg_database WHERE datname = $1`},
 	}
