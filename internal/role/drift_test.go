@@ -12,114 +12,196 @@ var drifts = []struct {
 	want        []string
 }{
 	// attributes
-	{"superuser", all(user(func(r *Role) { r.Superuser = true }), each(func(e *Entry) { e.Superuser = e.Grantee == "sessionuser" })), user(func(r *Role) { r.Superuser = false }),
-		[]string{`role/sessionuser update SUPERUSER [yes→no]: ALTER ROLE "sessionuser" NOSUPERUSER`}},
-	{"createdb", user(func(r *Role) { r.CreateDB = true }), user(func(r *Role) { r.CreateDB = false }),
-		[]string{`role/sessionuser update CREATEDB [yes→no]: ALTER ROLE "sessionuser" NOCREATEDB`}},
-	{"createrole", user(func(r *Role) { r.CreateRole = true }), user(func(r *Role) { r.CreateRole = false }),
-		[]string{`role/sessionuser update CREATEROLE [yes→no]: ALTER ROLE "sessionuser" NOCREATEROLE`}},
-	{"replication", user(func(r *Role) { r.Replication = true }), user(func(r *Role) { r.Replication = false }),
-		[]string{`role/sessionuser update REPLICATION [yes→no]: ALTER ROLE "sessionuser" NOREPLICATION`}},
-	{"bypassrls", user(func(r *Role) { r.BypassRLS = true }), user(func(r *Role) { r.BypassRLS = false }),
-		[]string{`role/sessionuser update BYPASSRLS [yes→no]: ALTER ROLE "sessionuser" NOBYPASSRLS`}},
-	{"noinherit", user(func(r *Role) { r.Inherit = false }), user(func(r *Role) { r.Inherit = true }),
-		[]string{`role/sessionuser update INHERIT [no→yes]: ALTER ROLE "sessionuser" INHERIT`}},
-	{"connection limit", user(func(r *Role) { r.ConnectionLimit = 20 }), all(user(func(r *Role) { r.ConnectionLimit = 20 }), spec(func(s *Spec) { s.ConnectionLimit = 20 })),
-		[]string{`role/sessionuser update connection limit [20→80]: ALTER ROLE "sessionuser" CONNECTION LIMIT 80`}},
-	{"no connection limit", spec(func(s *Spec) { s.ConnectionLimit = -1 }), all(user(func(r *Role) { r.ConnectionLimit = -1 }), spec(func(s *Spec) { s.ConnectionLimit = -1 })),
-		[]string{`role/sessionuser update connection limit [80→none]: ALTER ROLE "sessionuser" CONNECTION LIMIT -1`}},
+	{
+		"superuser", all(user(func(r *Role) { r.Superuser = true }), each(func(e *Entry) { e.Superuser = e.Grantee == "sessionuser" })), user(func(r *Role) { r.Superuser = false }),
+		[]string{`role/sessionuser update SUPERUSER [yes→no]: ALTER ROLE "sessionuser" NOSUPERUSER`},
+	},
+	{
+		"createdb", user(func(r *Role) { r.CreateDB = true }), user(func(r *Role) { r.CreateDB = false }),
+		[]string{`role/sessionuser update CREATEDB [yes→no]: ALTER ROLE "sessionuser" NOCREATEDB`},
+	},
+	{
+		"createrole", user(func(r *Role) { r.CreateRole = true }), user(func(r *Role) { r.CreateRole = false }),
+		[]string{`role/sessionuser update CREATEROLE [yes→no]: ALTER ROLE "sessionuser" NOCREATEROLE`},
+	},
+	{
+		"replication", user(func(r *Role) { r.Replication = true }), user(func(r *Role) { r.Replication = false }),
+		[]string{`role/sessionuser update REPLICATION [yes→no]: ALTER ROLE "sessionuser" NOREPLICATION`},
+	},
+	{
+		"bypassrls", user(func(r *Role) { r.BypassRLS = true }), user(func(r *Role) { r.BypassRLS = false }),
+		[]string{`role/sessionuser update BYPASSRLS [yes→no]: ALTER ROLE "sessionuser" NOBYPASSRLS`},
+	},
+	{
+		"noinherit", user(func(r *Role) { r.Inherit = false }), user(func(r *Role) { r.Inherit = true }),
+		[]string{`role/sessionuser update INHERIT [no→yes]: ALTER ROLE "sessionuser" INHERIT`},
+	},
+	{
+		"connection limit", user(func(r *Role) { r.ConnectionLimit = 20 }), all(user(func(r *Role) { r.ConnectionLimit = 20 }), spec(func(s *Spec) { s.ConnectionLimit = 20 })),
+		[]string{`role/sessionuser update connection limit [20→80]: ALTER ROLE "sessionuser" CONNECTION LIMIT 80`},
+	},
+	{
+		"no connection limit", spec(func(s *Spec) { s.ConnectionLimit = -1 }), all(user(func(r *Role) { r.ConnectionLimit = -1 }), spec(func(s *Spec) { s.ConnectionLimit = -1 })),
+		[]string{`role/sessionuser update connection limit [80→none]: ALTER ROLE "sessionuser" CONNECTION LIMIT -1`},
+	},
 	{"two attributes", user(func(r *Role) { r.Superuser, r.CreateDB = true, true }), nothing, []string{
 		`role/sessionuser update SUPERUSER [yes→no]: ALTER ROLE "sessionuser" NOSUPERUSER`,
-		`role/sessionuser update CREATEDB [yes→no]: ALTER ROLE "sessionuser" NOCREATEDB`}},
+		`role/sessionuser update CREATEDB [yes→no]: ALTER ROLE "sessionuser" NOCREATEDB`,
+	}},
 
 	// what may be somebody's intention
-	{"locked out", user(func(r *Role) { r.Login = false }), user(func(r *Role) { r.Login = true }),
-		[]string{`role/sessionuser warning: it may not log in: an administrator's NOLOGIN is left as it is → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" LOGIN'`}},
-	{"expires", user(func(r *Role) { r.ValidUntil = "2099-01-01" }), user(func(r *Role) { r.ValidUntil = "" }),
-		[]string{`role/sessionuser warning: its password expires on 2099-01-01; from then on no VM can log in → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" VALID UNTIL '\''infinity'\'''`}},
-	{"expired", user(func(r *Role) { r.ValidUntil, r.Expired = "2001-01-01", true }), nothing,
-		[]string{`role/sessionuser warning: its password expired on 2001-01-01: no VM can log in → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" VALID UNTIL '\''infinity'\'''`}},
-	{"member of", membership("pg_read_all_data", "sessionuser"), membership("pg_read_all_data", "backup"),
-		[]string{`role/sessionuser warning: it is a member of pg_read_all_data, and so has every right of that role → sudo -u postgres psql -d sessiondb -c 'REVOKE "pg_read_all_data" FROM "sessionuser"'`}},
-	{"has a member", membership("sessionuser", "backup"), membership("backup", "other"),
-		[]string{`role/sessionuser warning: backup is a member of it, and so has its rights on the session table → sudo -u postgres psql -d sessiondb -c 'REVOKE "sessionuser" FROM "backup"'`}},
-	{"member of, 16", all(membership(own, "sessionuser"), func(_ *Want, o *Observation) { o.Version = 160000 }), func(_ *Want, o *Observation) { o.Version = 160000 },
-		[]string{`role/sessionuser warning: it is a member of sessiondb_owner, and so has every right of that role → sudo -u postgres psql -d sessiondb -c 'REVOKE "sessiondb_owner" FROM "sessionuser" GRANTED BY "postgres"'`}},
-	{"a setting", setting("sessionuser", "", "search_path=evil"), setting("other", "", "search_path=evil"),
-		[]string{`role/sessionuser warning: its sessions start with a setting that the config does not declare: search_path=evil → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" RESET "search_path"'`}},
-	{"a setting in one database", setting("sessionuser", "sessiondb", "application_name=\x1b[2J"), nothing,
-		[]string{`role/sessionuser warning: its sessions start with a setting that the config does not declare: "application_name=\x1b[2J" → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" IN DATABASE "sessiondb" RESET "application_name"'`}},
+	{
+		"locked out", user(func(r *Role) { r.Login = false }), user(func(r *Role) { r.Login = true }),
+		[]string{`role/sessionuser warning: it may not log in: an administrator's NOLOGIN is left as it is → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" LOGIN'`},
+	},
+	{
+		"expires", user(func(r *Role) { r.ValidUntil = "2099-01-01" }), user(func(r *Role) { r.ValidUntil = "" }),
+		[]string{`role/sessionuser warning: its password expires on 2099-01-01; from then on no VM can log in → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" VALID UNTIL '\''infinity'\'''`},
+	},
+	{
+		"expired", user(func(r *Role) { r.ValidUntil, r.Expired = "2001-01-01", true }), nothing,
+		[]string{`role/sessionuser warning: its password expired on 2001-01-01: no VM can log in → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" VALID UNTIL '\''infinity'\'''`},
+	},
+	{
+		"member of", membership("pg_read_all_data", "sessionuser"), membership("pg_read_all_data", "backup"),
+		[]string{`role/sessionuser warning: it is a member of pg_read_all_data, and so has every right of that role → sudo -u postgres psql -d sessiondb -c 'REVOKE "pg_read_all_data" FROM "sessionuser"'`},
+	},
+	{
+		"has a member", membership("sessionuser", "backup"), membership("backup", "other"),
+		[]string{`role/sessionuser warning: backup is a member of it, and so has its rights on the session table → sudo -u postgres psql -d sessiondb -c 'REVOKE "sessionuser" FROM "backup"'`},
+	},
+	{
+		"member of, 16", all(membership(own, "sessionuser"), func(_ *Want, o *Observation) { o.Version = 160000 }), func(_ *Want, o *Observation) { o.Version = 160000 },
+		[]string{`role/sessionuser warning: it is a member of sessiondb_owner, and so has every right of that role → sudo -u postgres psql -d sessiondb -c 'REVOKE "sessiondb_owner" FROM "sessionuser" GRANTED BY "postgres"'`},
+	},
+	{
+		"a setting", setting("sessionuser", "", "search_path=evil"), setting("other", "", "search_path=evil"),
+		[]string{`role/sessionuser warning: its sessions start with a setting that the config does not declare: search_path=evil → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" RESET "search_path"'`},
+	},
+	{
+		"a setting in one database", setting("sessionuser", "sessiondb", "application_name=\x1b[2J"), nothing,
+		[]string{`role/sessionuser warning: its sessions start with a setting that the config does not declare: "application_name=\x1b[2J" → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" IN DATABASE "sessiondb" RESET "application_name"'`},
+	},
 
 	// the owner
-	{"owner logs in", func(_ *Want, o *Observation) { o.Roles[0].Login = true }, func(_ *Want, o *Observation) { o.Roles[0].ConnectionLimit = 5 },
-		[]string{`role/sessiondb_owner update LOGIN [yes→no]: (maintenance) ALTER ROLE "sessiondb_owner" NOLOGIN`}},
-	{"owner is superuser", func(_ *Want, o *Observation) { o.Roles[0].Superuser = true }, nothing,
-		[]string{`role/sessiondb_owner update SUPERUSER [yes→no]: (maintenance) ALTER ROLE "sessiondb_owner" NOSUPERUSER`}},
-	{"owner has a member", membership(own, "dba"), nothing,
-		[]string{`role/sessiondb_owner warning: dba is a member of it, and so may drop and alter the session table → sudo -u postgres psql -d sessiondb -c 'REVOKE "sessiondb_owner" FROM "dba"'`}},
+	{
+		"owner logs in", func(_ *Want, o *Observation) { o.Roles[0].Login = true }, func(_ *Want, o *Observation) { o.Roles[0].ConnectionLimit = 5 },
+		[]string{`role/sessiondb_owner update LOGIN [yes→no]: (maintenance) ALTER ROLE "sessiondb_owner" NOLOGIN`},
+	},
+	{
+		"owner is superuser", func(_ *Want, o *Observation) { o.Roles[0].Superuser = true }, nothing,
+		[]string{`role/sessiondb_owner update SUPERUSER [yes→no]: (maintenance) ALTER ROLE "sessiondb_owner" NOSUPERUSER`},
+	},
+	{
+		"owner has a member", membership(own, "dba"), nothing,
+		[]string{`role/sessiondb_owner warning: dba is a member of it, and so may drop and alter the session table → sudo -u postgres psql -d sessiondb -c 'REVOKE "sessiondb_owner" FROM "dba"'`},
+	},
 
 	// refusals
-	{"ourselves", func(_ *Want, o *Observation) { o.Server[0].User = "sessionuser" }, func(_ *Want, o *Observation) { o.Server[0].User = "admin" },
-		[]string{`role/sessionuser refused: sessionuser is the administrator: sessiondbd would take its own rights away → name another role in the config`}},
-	{"ourselves, with rights", all(granted("table", session, own, "sessionuser", "TRUNCATE"), func(_ *Want, o *Observation) { o.Server[0].User = "sessionuser" }), nothing,
-		[]string{`role/sessionuser refused: sessionuser is the administrator: sessiondbd would take its own rights away → name another role in the config`}},
-	{"initdb's superuser", user(func(r *Role) { r.Bootstrap = true }), nothing,
-		[]string{`role/sessionuser refused: sessionuser is the administrator: sessiondbd would take its own rights away → name another role in the config`}},
+	{
+		"ourselves", func(_ *Want, o *Observation) { o.Server[0].User = "sessionuser" }, func(_ *Want, o *Observation) { o.Server[0].User = "admin" },
+		[]string{`role/sessionuser refused: sessionuser is the administrator: sessiondbd would take its own rights away → name another role in the config`},
+	},
+	{
+		"ourselves, with rights", all(granted("table", session, own, "sessionuser", "TRUNCATE"), func(_ *Want, o *Observation) { o.Server[0].User = "sessionuser" }), nothing,
+		[]string{`role/sessionuser refused: sessionuser is the administrator: sessiondbd would take its own rights away → name another role in the config`},
+	},
+	{
+		"initdb's superuser", user(func(r *Role) { r.Bootstrap = true }), nothing,
+		[]string{`role/sessionuser refused: sessionuser is the administrator: sessiondbd would take its own rights away → name another role in the config`},
+	},
 	{"no superuser", func(_ *Want, o *Observation) { o.Server[0] = Server{"admin", false} }, func(_ *Want, o *Observation) { o.Server[0] = Server{"admin", true} }, []string{
 		`role/sessiondb_owner refused: admin, as whom sessiondbd is connected, is no superuser: it may neither read nor write roles → run it as root, which switches to database.os_user, or give database.url a superuser`,
-		`role/sessionuser refused: admin, as whom sessiondbd is connected, is no superuser: it may neither read nor write roles → run it as root, which switches to database.os_user, or give database.url a superuser`}},
-	{"the owner declared", func(w *Want, o *Observation) { w.Roles = append(w.Roles, Spec{Name: own}) }, nothing,
-		[]string{`role/sessiondb_owner refused: sessiondb_owner owns the database: nobody logs in as it → name another role in the config`}},
+		`role/sessionuser refused: admin, as whom sessiondbd is connected, is no superuser: it may neither read nor write roles → run it as root, which switches to database.os_user, or give database.url a superuser`,
+	}},
+	{
+		"the owner declared", func(w *Want, o *Observation) { w.Roles = append(w.Roles, Spec{Name: own}) }, nothing,
+		[]string{`role/sessiondb_owner refused: sessiondb_owner owns the database: nobody logs in as it → name another role in the config`},
+	},
 
 	// passwords
-	{"another password", password("s3cret", "", stored("0ld")), password("0ld", "", stored("0ld")),
-		[]string{`role/sessionuser update password [differs from credential sessionuser.password→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`}},
-	{"no password", password("s3cret", "", ""), password("", "sessionpass123", stored("0ld")),
-		[]string{`role/sessionuser update password [none→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`}},
-	{"an MD5 hash", password("s3cret", "", "md5c1d5a6d5b4f0d8d0b5e0f7a7a1b2c3d4"), nothing,
-		[]string{`role/sessionuser update password [no SCRAM-SHA-256 verifier→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`}},
-	{"a verifier that was hashed as a password", password("s3cret", "", stored(string(secretStored)[:60])), nothing,
-		[]string{`role/sessionuser update password [differs from credential sessionuser.password→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`}},
+	{
+		"another password", password("s3cret", "", stored("0ld")), password("0ld", "", stored("0ld")),
+		[]string{`role/sessionuser update password [differs from credential sessionuser.password→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`},
+	},
+	{
+		"no password", password("s3cret", "", ""), password("", "sessionpass123", stored("0ld")),
+		[]string{`role/sessionuser update password [none→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`},
+	},
+	{
+		"an MD5 hash", password("s3cret", "", "md5c1d5a6d5b4f0d8d0b5e0f7a7a1b2c3d4"), nothing,
+		[]string{`role/sessionuser update password [no SCRAM-SHA-256 verifier→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`},
+	},
+	{
+		"a verifier that was hashed as a password", password("s3cret", "", stored(string(secretStored)[:60])), nothing,
+		[]string{`role/sessionuser update password [differs from credential sessionuser.password→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`},
+	},
 	{"the initial one for a role without", password("", "sessionpass123", ""), password("", "sessionpass123", stored("0ld")), []string{
-		`role/sessionuser update password [none→the initial one of the config]: ALTER ROLE "sessionuser" PASSWORD '…`, initialWarning}},
+		`role/sessionuser update password [none→the initial one of the config]: ALTER ROLE "sessionuser" PASSWORD '…`, initialWarning,
+	}},
 	{"the initial one in use", password("", "sessionpass123", initialStored), password("", "", initialStored), []string{initialWarning}},
-	{"the initial one in use, and another enforced", password("s3cret", "sessionpass123", initialStored), nothing,
-		[]string{`role/sessionuser update password [differs from credential sessionuser.password→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`}},
+	{
+		"the initial one in use, and another enforced", password("s3cret", "sessionpass123", initialStored), nothing,
+		[]string{`role/sessionuser update password [differs from credential sessionuser.password→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`},
+	},
 	{"the initial one enforced", password("sessionpass123", "sessionpass123", initialStored), password("sessionpass123", "", initialStored), []string{initialWarning}},
-	{"no source and no password", password("", "", ""), all(password("", "", ""), spec(func(s *Spec) { s.Password.Managed = false })),
-		[]string{`role/sessionuser warning: it has no password: nobody can log in as sessionuser over the network → printf %s 'NEW PASSWORD' | sudo install -m 0400 /dev/stdin /etc/credstore/sessionuser.password && sudo systemctl restart sessiondbd`}},
-	{"a password that cannot work", password("ßecret", "", ""), password("ok", "", stored("ok")),
-		[]string{`role/sessionuser refused: its password, as in credential sessionuser.password, byte 1 of 7 is not printable ASCII: clients and server normalise such characters differently, and the login would fail → write another one there, then: sudo systemctl restart sessiondbd`}},
+	{
+		"no source and no password", password("", "", ""), all(password("", "", ""), spec(func(s *Spec) { s.Password.Managed = false })),
+		[]string{`role/sessionuser warning: it has no password: nobody can log in as sessionuser over the network → printf %s 'NEW PASSWORD' | sudo install -m 0400 /dev/stdin /etc/credstore/sessionuser.password && sudo systemctl restart sessiondbd`},
+	},
+	{
+		"a password that cannot work", password("ßecret", "", ""), password("ok", "", stored("ok")),
+		[]string{`role/sessionuser refused: its password, as in credential sessionuser.password, byte 1 of 7 is not printable ASCII: clients and server normalise such characters differently, and the login would fail → write another one there, then: sudo systemctl restart sessiondbd`},
+	},
 
 	// missing rights
-	{"cannot connect", lacking("database", "sessionuser", "CONNECT"), lacking("database", "", "CONNECT"),
-		[]string{`grants/sessionuser create CONNECT on database sessiondb [→granted]: GRANT CONNECT ON DATABASE "sessiondb" TO "sessionuser"`}},
-	{"cannot find", lacking("schema", "sessionuser", "USAGE"), lacking("schema", "", "USAGE"),
-		[]string{`grants/sessionuser create USAGE on schema public [→granted]: GRANT USAGE ON SCHEMA public TO "sessionuser"`}},
-	{"cannot delete", lacking("table", "sessionuser", "DELETE"), lacking("table", own, "DELETE"),
-		[]string{`grants/sessionuser create DELETE on public.session [→granted]: GRANT DELETE ON TABLE public.session TO "sessionuser"`}},
+	{
+		"cannot connect", lacking("database", "sessionuser", "CONNECT"), lacking("database", "", "CONNECT"),
+		[]string{`grants/sessionuser create CONNECT on database sessiondb [→granted]: GRANT CONNECT ON DATABASE "sessiondb" TO "sessionuser"`},
+	},
+	{
+		"cannot find", lacking("schema", "sessionuser", "USAGE"), lacking("schema", "", "USAGE"),
+		[]string{`grants/sessionuser create USAGE on schema public [→granted]: GRANT USAGE ON SCHEMA public TO "sessionuser"`},
+	},
+	{
+		"cannot delete", lacking("table", "sessionuser", "DELETE"), lacking("table", own, "DELETE"),
+		[]string{`grants/sessionuser create DELETE on public.session [→granted]: GRANT DELETE ON TABLE public.session TO "sessionuser"`},
+	},
 
 	// rights too many
-	{"TRUNCATE", granted("table", session, own, "sessionuser", "TRUNCATE"), granted("table", session, own, own, "TRUNCATE"),
-		[]string{`grants/sessionuser delete TRUNCATE on public.session [granted→]: REVOKE TRUNCATE ON TABLE public.session FROM "sessionuser"`}},
+	{
+		"TRUNCATE", granted("table", session, own, "sessionuser", "TRUNCATE"), granted("table", session, own, own, "TRUNCATE"),
+		[]string{`grants/sessionuser delete TRUNCATE on public.session [granted→]: REVOKE TRUNCATE ON TABLE public.session FROM "sessionuser"`},
+	},
 	{"a column", func(_ *Want, o *Observation) {
 		add(o, Entry{Kind: "table", Name: session, Column: "mes\"sages", Owner: own, Grantor: own, Grantee: "sessionuser", Privilege: "UPDATE"})
 	}, func(_ *Want, o *Observation) {
 		add(o, Entry{Kind: "table", Name: session, Column: "messages", Owner: own, Grantor: own, Grantee: own, Privilege: "UPDATE"})
 	}, []string{`grants/sessionuser delete UPDATE on public.session.mes"sages [granted→]: REVOKE UPDATE ("mes""sages") ON TABLE public.session FROM "sessionuser"`}},
-	{"CREATE in public", granted("schema", "public", pgDatabaseOwner, "sessionuser", "CREATE"), nothing,
-		[]string{`grants/sessionuser delete CREATE on schema public [granted→]: REVOKE CREATE ON SCHEMA public FROM "sessionuser"`}},
-	{"the diary", granted("schema", "sessiondbd", own, "sessionuser", "USAGE"), granted("schema", "sessiondbd", own, own, "USAGE"),
-		[]string{`grants/sessionuser delete USAGE on schema sessiondbd [granted→]: REVOKE USAGE ON SCHEMA sessiondbd FROM "sessionuser"`}},
+	{
+		"CREATE in public", granted("schema", "public", pgDatabaseOwner, "sessionuser", "CREATE"), nothing,
+		[]string{`grants/sessionuser delete CREATE on schema public [granted→]: REVOKE CREATE ON SCHEMA public FROM "sessionuser"`},
+	},
+	{
+		"the diary", granted("schema", "sessiondbd", own, "sessionuser", "USAGE"), granted("schema", "sessiondbd", own, own, "USAGE"),
+		[]string{`grants/sessionuser delete USAGE on schema sessiondbd [granted→]: REVOKE USAGE ON SCHEMA sessiondbd FROM "sessionuser"`},
+	},
 	{"TEMP and CREATE on the database", granted("database", "sessiondb", own, "sessionuser", "TEMPORARY", "CREATE"), nothing, []string{
 		`grants/sessionuser delete TEMPORARY on database sessiondb [granted→]: REVOKE TEMPORARY ON DATABASE "sessiondb" FROM "sessionuser"`,
-		`grants/sessionuser delete CREATE on database sessiondb [granted→]: REVOKE CREATE ON DATABASE "sessiondb" FROM "sessionuser"`}},
-	{"the type", granted("type", enum, own, "sessionuser", "USAGE"), nothing,
-		[]string{`grants/sessionuser delete USAGE on type public.inbox_status_enum [granted→]: REVOKE USAGE ON TYPE public.inbox_status_enum FROM "sessionuser"`}},
-	{"the function", granted("function", function, own, "sessionuser", "EXECUTE"), nothing,
-		[]string{`grants/sessionuser delete EXECUTE on function public.update_updated_at_column() [granted→]: REVOKE EXECUTE ON FUNCTION public.update_updated_at_column() FROM "sessionuser"`}},
-	{"may hand it on", each(func(e *Entry) { e.Grantable = e.Grantable || e.Grantee == "sessionuser" && e.Privilege == "INSERT" }), nothing,
-		[]string{`grants/sessionuser update INSERT on public.session [with grant option→granted]: REVOKE GRANT OPTION FOR INSERT ON TABLE public.session FROM "sessionuser" CASCADE`}},
+		`grants/sessionuser delete CREATE on database sessiondb [granted→]: REVOKE CREATE ON DATABASE "sessiondb" FROM "sessionuser"`,
+	}},
+	{
+		"the type", granted("type", enum, own, "sessionuser", "USAGE"), nothing,
+		[]string{`grants/sessionuser delete USAGE on type public.inbox_status_enum [granted→]: REVOKE USAGE ON TYPE public.inbox_status_enum FROM "sessionuser"`},
+	},
+	{
+		"the function", granted("function", function, own, "sessionuser", "EXECUTE"), nothing,
+		[]string{`grants/sessionuser delete EXECUTE on function public.update_updated_at_column() [granted→]: REVOKE EXECUTE ON FUNCTION public.update_updated_at_column() FROM "sessionuser"`},
+	},
+	{
+		"may hand it on", each(func(e *Entry) { e.Grantable = e.Grantable || e.Grantee == "sessionuser" && e.Privilege == "INSERT" }), nothing,
+		[]string{`grants/sessionuser update INSERT on public.session [with grant option→granted]: REVOKE GRANT OPTION FOR INSERT ON TABLE public.session FROM "sessionuser" CASCADE`},
+	},
 	{"unwanted and may hand it on", func(_ *Want, o *Observation) {
 		add(o, Entry{"table", session, "", own, own, "sessionuser", "TRUNCATE", true, false})
 	}, nothing, []string{`grants/sessionuser delete TRUNCATE on public.session [granted→]: REVOKE TRUNCATE ON TABLE public.session FROM "sessionuser" CASCADE`}},
@@ -129,7 +211,8 @@ var drifts = []struct {
 		}
 	}), nothing, []string{
 		`grants/sessionuser create UPDATE on public.session [→granted]: GRANT UPDATE ON TABLE public.session TO "sessionuser"`,
-		`grants/sessionuser delete UPDATE on public.session by dba [granted→]: SET LOCAL ROLE "dba"; REVOKE UPDATE ON TABLE public.session FROM "sessionuser"; RESET ROLE`}},
+		`grants/sessionuser delete UPDATE on public.session by dba [granted→]: SET LOCAL ROLE "dba"; REVOKE UPDATE ON TABLE public.session FROM "sessionuser"; RESET ROLE`,
+	}},
 	{"owns schema public", each(func(e *Entry) {
 		if e.Kind == "schema" && e.Name == "public" {
 			if e.Grantee == e.Owner {
@@ -146,13 +229,15 @@ var drifts = []struct {
 		}
 	}), []string{
 		`grants/sessionuser update owner of schema public [sessionuser→pg_database_owner]: ALTER SCHEMA public OWNER TO pg_database_owner`,
-		`grants/sessionuser create USAGE on schema public [→granted]: GRANT USAGE ON SCHEMA public TO "sessionuser"`}},
+		`grants/sessionuser create USAGE on schema public [→granted]: GRANT USAGE ON SCHEMA public TO "sessionuser"`,
+	}},
 
 	// access levels
 	{"readonly", spec(func(s *Spec) { s.Access = ReadOnly }), second, []string{
 		`grants/sessionuser delete INSERT on public.session [granted→]: REVOKE INSERT ON TABLE public.session FROM "sessionuser"`,
 		`grants/sessionuser delete UPDATE on public.session [granted→]: REVOKE UPDATE ON TABLE public.session FROM "sessionuser"`,
-		`grants/sessionuser delete DELETE on public.session [granted→]: REVOKE DELETE ON TABLE public.session FROM "sessionuser"`}},
+		`grants/sessionuser delete DELETE on public.session [granted→]: REVOKE DELETE ON TABLE public.session FROM "sessionuser"`,
+	}},
 	{"none", spec(func(s *Spec) { s.Access = None }), all(spec(func(s *Spec) { s.Access = None }), func(_ *Want, o *Observation) {
 		mine := func(e Entry) bool { return e.Grantee == "sessionuser" }
 		o.Database, o.Objects = slices.DeleteFunc(o.Database, mine), slices.DeleteFunc(o.Objects, mine)
@@ -162,7 +247,8 @@ var drifts = []struct {
 		`grants/sessionuser delete SELECT on public.session [granted→]: REVOKE SELECT ON TABLE public.session FROM "sessionuser"`,
 		`grants/sessionuser delete INSERT on public.session [granted→]: REVOKE INSERT ON TABLE public.session FROM "sessionuser"`,
 		`grants/sessionuser delete UPDATE on public.session [granted→]: REVOKE UPDATE ON TABLE public.session FROM "sessionuser"`,
-		`grants/sessionuser delete DELETE on public.session [granted→]: REVOKE DELETE ON TABLE public.session FROM "sessionuser"`}},
+		`grants/sessionuser delete DELETE on public.session [granted→]: REVOKE DELETE ON TABLE public.session FROM "sessionuser"`,
+	}},
 	{"what one role gave another goes first", all(second, func(_ *Want, o *Observation) {
 		for i, e := range o.Objects {
 			if e.Grantee == "sessionuser" && e.Privilege == "SELECT" {
@@ -173,17 +259,26 @@ var drifts = []struct {
 		}
 	}), second, []string{
 		`grants/reader delete SELECT on public.session by sessionuser [granted→]: SET LOCAL ROLE "sessionuser"; REVOKE SELECT ON TABLE public.session FROM "reader"; RESET ROLE`,
-		`grants/sessionuser update SELECT on public.session [with grant option→granted]: REVOKE GRANT OPTION FOR SELECT ON TABLE public.session FROM "sessionuser" CASCADE`}},
+		`grants/sessionuser update SELECT on public.session [with grant option→granted]: REVOKE GRANT OPTION FOR SELECT ON TABLE public.session FROM "sessionuser" CASCADE`,
+	}},
 
 	// PUBLIC
-	{"PUBLIC has TEMP", granted("database", "sessiondb", own, "", "TEMPORARY"), granted("database", "sessiondb", own, own, "TEMPORARY"),
-		[]string{`grants/PUBLIC delete TEMPORARY on database sessiondb [granted→]: REVOKE TEMPORARY ON DATABASE "sessiondb" FROM PUBLIC`}},
-	{"PUBLIC may create", granted("schema", "public", pgDatabaseOwner, "", "CREATE"), nothing,
-		[]string{`grants/PUBLIC delete CREATE on schema public [granted→]: REVOKE CREATE ON SCHEMA public FROM PUBLIC`}},
-	{"PUBLIC reads", granted("table", session, own, "", "SELECT"), nothing,
-		[]string{`grants/PUBLIC delete SELECT on public.session [granted→]: REVOKE SELECT ON TABLE public.session FROM PUBLIC`}},
-	{"PUBLIC sees the diary", granted("schema", "sessiondbd", own, "", "USAGE"), nothing,
-		[]string{`grants/PUBLIC delete USAGE on schema sessiondbd [granted→]: REVOKE USAGE ON SCHEMA sessiondbd FROM PUBLIC`}},
+	{
+		"PUBLIC has TEMP", granted("database", "sessiondb", own, "", "TEMPORARY"), granted("database", "sessiondb", own, own, "TEMPORARY"),
+		[]string{`grants/PUBLIC delete TEMPORARY on database sessiondb [granted→]: REVOKE TEMPORARY ON DATABASE "sessiondb" FROM PUBLIC`},
+	},
+	{
+		"PUBLIC may create", granted("schema", "public", pgDatabaseOwner, "", "CREATE"), nothing,
+		[]string{`grants/PUBLIC delete CREATE on schema public [granted→]: REVOKE CREATE ON SCHEMA public FROM PUBLIC`},
+	},
+	{
+		"PUBLIC reads", granted("table", session, own, "", "SELECT"), nothing,
+		[]string{`grants/PUBLIC delete SELECT on public.session [granted→]: REVOKE SELECT ON TABLE public.session FROM PUBLIC`},
+	},
+	{
+		"PUBLIC sees the diary", granted("schema", "sessiondbd", own, "", "USAGE"), nothing,
+		[]string{`grants/PUBLIC delete USAGE on schema sessiondbd [granted→]: REVOKE USAGE ON SCHEMA sessiondbd FROM PUBLIC`},
+	},
 
 	// other people
 	{"a backup role", granted("table", session, own, "backup", "SELECT", "INSERT"), func(_ *Want, o *Observation) {
@@ -213,7 +308,8 @@ var drifts = []struct {
 		`grants/sessionuser create SELECT on public.session [→granted]: GRANT SELECT ON TABLE public.session TO "sessionuser"`,
 		`grants/sessionuser create INSERT on public.session [→granted]: GRANT INSERT ON TABLE public.session TO "sessionuser"`,
 		`grants/sessionuser create UPDATE on public.session [→granted]: GRANT UPDATE ON TABLE public.session TO "sessionuser"`,
-		`grants/sessionuser create DELETE on public.session [→granted]: GRANT DELETE ON TABLE public.session TO "sessionuser"`}},
+		`grants/sessionuser create DELETE on public.session [→granted]: GRANT DELETE ON TABLE public.session TO "sessionuser"`,
+	}},
 	{"two grantors become one", func(_ *Want, o *Observation) {
 		add(o, Entry{"table", session, "", "postgres", "postgres", "sessionuser", "TRUNCATE", false, false},
 			Entry{"table", session, "", "postgres", own, "sessionuser", "TRUNCATE", true, false})

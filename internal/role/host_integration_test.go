@@ -148,8 +148,10 @@ func (s server) sql(db, text string) string {
 
 // login runs SQL as a role over TCP with the real psql.
 func (s server) login(role, password, text string) error {
-	_, err := s.ns.Exec(s.t.Context(), lab.Command{Env: []string{"PGPASSWORD=" + password},
-		Argv: []string{"psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", text, "host=127.0.0.1 dbname=sessiondb user=" + role}})
+	_, err := s.ns.Exec(s.t.Context(), lab.Command{
+		Env:  []string{"PGPASSWORD=" + password},
+		Argv: []string{"psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", text, "host=127.0.0.1 dbname=sessiondb user=" + role},
+	})
 	return err
 }
 

@@ -148,9 +148,11 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 			CASE WHEN isfinite(rolvaliduntil) THEN rolvaliduntil::text ELSE '' END AS valid_until,
 			coalesce(rolvaliduntil <= now(), false) AS expired, coalesce(shobj_description(oid, 'pg_authid'), '') AS comment
 			FROM pg_roles WHERE rolname IN (SELECT json_array_elements_text($1::json)) ORDER BY 1`},
-		{Name: "verifiers", Into: &into.Verifiers, Args: names, When: func() bool { return len(into.Server) == 1 && into.Server[0].Superuser },
+		{
+			Name: "verifiers", Into: &into.Verifiers, Args: names, When: func() bool { return len(into.Server) == 1 && into.Server[0].Superuser },
 			SQL: `SELECT rolname AS role, coalesce(rolpassword, '') AS stored
-			FROM pg_authid WHERE rolname IN (SELECT json_array_elements_text($1::json))`},
+			FROM pg_authid WHERE rolname IN (SELECT json_array_elements_text($1::json))`,
+		},
 		{Name: "memberships", Into: &into.Members, Args: names, SQL: members},
 		{Name: "role settings", Into: &into.Settings, Args: names, SQL: `SELECT r.rolname AS role, coalesce(d.datname, '') AS database, unnest(s.setconfig) AS setting
 			FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase

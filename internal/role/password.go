@@ -42,11 +42,15 @@ func (d *differ) password(r *plan.Resource, s Spec) {
 	}
 	switch {
 	case p.Enforced != "" && !has(p.Enforced):
-		d.setPassword(r, s.Name, p.Enforced, plan.Change{Have: differs(stored, p.Source), Want: "as in " + p.Source,
-			Summary: "whoever holds the new one gets in, open sessions stay; only its SCRAM-SHA-256 verifier travels"})
+		d.setPassword(r, s.Name, p.Enforced, plan.Change{
+			Have: differs(stored, p.Source), Want: "as in " + p.Source,
+			Summary: "whoever holds the new one gets in, open sessions stay; only its SCRAM-SHA-256 verifier travels",
+		})
 	case p.Enforced == "" && stored == "" && p.Initial != "":
-		d.setPassword(r, s.Name, p.Initial, plan.Change{Have: "none", Want: "the initial one of the config",
-			Summary: "without a password no VM can log in; only its SCRAM-SHA-256 verifier travels"})
+		d.setPassword(r, s.Name, p.Initial, plan.Change{
+			Have: "none", Want: "the initial one of the config",
+			Summary: "without a password no VM can log in; only its SCRAM-SHA-256 verifier travels",
+		})
 	case p.Enforced == "" && stored == "":
 		r.Warn("it has no password: nobody can log in as "+s.Name+" over the network", newPassword(s))
 		return

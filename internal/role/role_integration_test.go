@@ -131,8 +131,11 @@ func TestBlockedGrantsKeepTheDoorShut(t *testing.T) {
 	if err := out.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]plan.Blocked{{Resource: "grants/PUBLIC", By: "migration/0001_session"},
-		{Resource: "grants/sessionuser", By: "migration/0001_session"}, {Resource: "role/sessionuser", By: "migration/0001_session"}}, out.Blocked); d != "" {
+	if d := cmp.Diff([]plan.Blocked{
+		{Resource: "grants/PUBLIC", By: "migration/0001_session"},
+		{Resource: "grants/sessionuser", By: "migration/0001_session"},
+		{Resource: "role/sessionuser", By: "migration/0001_session"},
+	}, out.Blocked); d != "" {
 		t.Errorf("blocked: -want +got:\n%s", d)
 	}
 	if got := s.sql("postgres", "SELECT rolcanlogin, rolpassword IS NULL FROM pg_authid WHERE rolname = 'sessionuser'"); got != "f|t" {

@@ -70,7 +70,9 @@ func short(s string) string {
 }
 
 func column(o *Observation, name string) *Column { return find(o.Catalogue.Columns, name, Column.id) }
-func index(o *Observation, name string) *Index   { return find(o.Catalogue.Indexes, name, Index.id) }
+
+func index(o *Observation, name string) *Index { return find(o.Catalogue.Indexes, name, Index.id) }
+
 func without[T any](list []T, name string, id func(T) string) []T {
 	return slices.DeleteFunc(list, func(e T) bool { return id(e) == name })
 }
@@ -342,7 +344,9 @@ func TestDiff(t *testing.T) {
 			twin: func(*Observation) {},
 		},
 		{
-			name: "an index that somebody is building", have: func(o *Observation) { index(o, "idx_session_parent").Valid, index(o, "idx_session_parent").Building = false, true },
+			name: "an index that somebody is building", have: func(o *Observation) {
+				index(o, "idx_session_parent").Valid, index(o, "idx_session_parent").Building = false, true
+			},
 			want: []string{"warn schema/idx_session_parent: somebody is building it at this moment"},
 			twin: func(*Observation) {},
 		},
@@ -441,31 +445,43 @@ func TestDiffDatabase(t *testing.T) {
 	}{
 		{"as remembered", func(*Observation) {}, false, nil},
 		{"absent, never seen", func(o *Observation) { o.Databases, o.Remembered = nil, nil }, false, []string{
-			"create database/sessiondb database:  -> UTF8, owner sessiondb_owner", "create database/sessiondb identity:  -> remembered"}},
+			"create database/sessiondb database:  -> UTF8, owner sessiondb_owner", "create database/sessiondb identity:  -> remembered",
+		}},
 		{"absent, remembered", func(o *Observation) { o.Databases, o.Remembered = nil, old }, false, []string{
-			"refuse database/sessiondb: database sessiondb, provisioned on 0001-01-01, is gone"}},
+			"refuse database/sessiondb: database sessiondb, provisioned on 0001-01-01, is gone",
+		}},
 		{"absent, remembered, accepted", func(o *Observation) { o.Databases = nil }, true, []string{
-			"create database/sessiondb database:  -> UTF8, owner sessiondb_owner", "create database/sessiondb identity:  -> remembered"}},
+			"create database/sessiondb database:  -> UTF8, owner sessiondb_owner", "create database/sessiondb identity:  -> remembered",
+		}},
 		{"absent in another cluster", func(o *Observation) { o.Databases, o.Cluster[0].SystemIdentifier = nil, "8" }, false, []string{
-			"refuse database/sessiondb: this is another cluster (8) than the one that held database sessiondb since 0001-01-01 (7); was PostgreSQL upgraded or initialised anew?"}},
+			"refuse database/sessiondb: this is another cluster (8) than the one that held database sessiondb since 0001-01-01 (7); was PostgreSQL upgraded or initialised anew?",
+		}},
 		{"another one under the name", func(o *Observation) { o.Databases[0].OID = "99" }, false, []string{
-			"refuse database/sessiondb: database sessiondb is not the one that was provisioned on 0001-01-01: have cluster 7, OID 99, remembered cluster 7, OID 16384"}},
+			"refuse database/sessiondb: database sessiondb is not the one that was provisioned on 0001-01-01: have cluster 7, OID 99, remembered cluster 7, OID 16384",
+		}},
 		{"another one, accepted", func(o *Observation) { o.Databases[0].OID = "99" }, true, []string{
-			"update database/sessiondb identity: cluster 7, OID 16384 -> cluster 7, OID 99"}},
+			"update database/sessiondb identity: cluster 7, OID 16384 -> cluster 7, OID 99",
+		}},
 		{"there, never seen", func(o *Observation) { o.Remembered = nil }, false, []string{
-			"create database/sessiondb identity:  -> cluster 7, OID 16384"}},
+			"create database/sessiondb identity:  -> cluster 7, OID 16384",
+		}},
 		{"damaged memory", func(o *Observation) { o.Remembered, o.Damaged = nil, "F is cut off" }, false, []string{
-			"refuse database/sessiondb: F is cut off; whether database sessiondb is the one that was provisioned is not known"}},
+			"refuse database/sessiondb: F is cut off; whether database sessiondb is the one that was provisioned is not known",
+		}},
 		{"damaged memory, accepted", func(o *Observation) { o.Remembered, o.Damaged = nil, "F is cut off" }, true, []string{
-			"create database/sessiondb identity:  -> cluster 7, OID 16384"}},
+			"create database/sessiondb identity:  -> cluster 7, OID 16384",
+		}},
 		{"the memory is of a database of another name", func(o *Observation) {
 			o.Databases, o.Remembered = nil, &Identity{Cluster: "7", Database: "other", OID: "5"}
 		}, false, []string{
-			"create database/sessiondb database:  -> UTF8, owner sessiondb_owner", "create database/sessiondb identity:  -> remembered"}},
+			"create database/sessiondb database:  -> UTF8, owner sessiondb_owner", "create database/sessiondb identity:  -> remembered",
+		}},
 		{"in the hands of the login role", func(o *Observation) { o.Databases[0].Owner = "sessionuser" }, false, []string{
-			"update database/sessiondb owner: sessionuser -> sessiondb_owner"}},
+			"update database/sessiondb owner: sessionuser -> sessiondb_owner",
+		}},
 		{"another encoding", func(o *Observation) { o.Databases[0].Encoding = "LATIN1" }, false, []string{
-			"warn database/sessiondb: database sessiondb is encoded in LATIN1: JSON with other characters is rejected"}},
+			"warn database/sessiondb: database sessiondb is encoded in LATIN1: JSON with other characters is rejected",
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			have, g := converged(t), goal(t)

@@ -107,8 +107,10 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 			tgenabled AS enabled FROM pg_trigger WHERE tgrelid = to_regclass('public.session') AND NOT tgisinternal ORDER BY 1`},
 		lockQuery(o),
 		// Only what the first answers make sensible: a table that is not there cannot be named in a query.
-		{Name: "the applied migrations", Into: &o.Applied, Session: true, When: o.hasHistory,
-			SQL: `SELECT number, name, sha256, adopted, minimum FROM sessiondbd.migrations ORDER BY number`},
+		{
+			Name: "the applied migrations", Into: &o.Applied, Session: true, When: o.hasHistory,
+			SQL: `SELECT number, name, sha256, adopted, minimum FROM sessiondbd.migrations ORDER BY number`,
+		},
 		{Name: "the rows without a timestamp", Into: &o.Nulls, Session: true, When: func() bool { return o.lacksNotNull() && o.unlocked() }, SQL: `SELECT
 			count(*) FILTER (WHERE created_at IS NULL) AS created_at, count(*) FILTER (WHERE updated_at IS NULL) AS updated_at
 			FROM ONLY public.session WHERE created_at IS NULL OR updated_at IS NULL`},
