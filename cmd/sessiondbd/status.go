@@ -13,14 +13,22 @@ import (
 // status prints what the daemons' state files say.
 func (a *app) status() error {
 	var all []daemon.Seen
+	var errs []error
 	for _, part := range a.parts() {
+		// A state that cannot be read is a daemon that nothing is known of; the other one is shown all the same.
 		seen, err := daemon.See(part, runDir(part)+"/status.json")
-		if err != nil {
-			return err
+		if errs = append(errs, err); err == nil {
+			all = append(all, seen)
 		}
-		all = append(all, seen)
 	}
 	told := told(daemon.StatusCode(all))
+	if err := errors.Join(errs...); err != nil {
+		fmt.Fprintln(a.stderr, "sessiondbd: "+err.Error())
+		told = code(exitFailure) // not "not running": that is not known
+	}
+	if len(all) == 0 {
+		return told
+	}
 	if a.json {
 		return errors.Join(daemon.PrintStatusJSON(a.stdout, all), told)
 	}

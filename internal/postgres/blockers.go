@@ -13,6 +13,9 @@ import (
 // same transaction before it is given up. Building is not waiting: a large table takes as long as it takes.
 const blockedFor = 30 * time.Second
 
+// leastPatience is left to a step however long others have waited: 500 ms is how often the guard looks.
+const leastPatience = time.Second
+
 // session is who stands in the way.
 type session struct {
 	PID   int    `json:"pid"`

@@ -11,7 +11,7 @@ import (
 // defaultLockTimeout is how long a statement of ours queues for a lock, and so how long others queue behind it.
 const defaultLockTimeout = 50 * time.Millisecond
 
-// retryFor bounds the tries at a step that meets a lock.
+// retryFor bounds what the steps of one writer together try in vain for locks.
 const retryFor = 20 * time.Second
 
 // Writer executes SQL steps while it holds the lock.
@@ -20,6 +20,7 @@ type Writer struct {
 	lock    *Conn // maintenance database; holds the lock
 	session *Conn // session database; dialled when the first step needs it
 	patient time.Duration
+	waited  time.Duration // in vain, by all steps so far
 
 	// Boundary is called before and after every message of a step, with the server process that it goes to. It is for tests
 	// that end either side there. May be nil.
@@ -73,7 +74,7 @@ func (w *Writer) Execute(ctx context.Context, s SQL) error {
 	var e *Error
 	if errors.As(err, &e) && e.Code == "55P03" && !conn.Dead() {
 		if list, asked := conn.holders(ctx); asked == nil && len(list) > 0 {
-			return fmt.Errorf("%s: tried for %s: %w; held by %s", s, retryFor, err, names(list))
+			return fmt.Errorf("%s: %w; held by %s", s, err, names(list))
 		}
 	}
 	return fmt.Errorf("%s: %w", s, err)
@@ -81,11 +82,16 @@ func (w *Writer) Execute(ctx context.Context, s SQL) error {
 
 // patiently tries a step again while somebody else's lock is in its way.
 func (w *Writer) patiently(ctx context.Context, conn *Conn, s SQL) error {
-	deadline := time.Now().Add(retryFor)
+	began := time.Now()
+	// What one pass waits in vain adds up over its steps, whoever is in the way of them.
+	deadline := began.Add(retryFor - w.waited)
 	pause := 10 * time.Millisecond
 	for {
 		err := w.guarded(ctx, conn, s)
 		if err == nil || ClassOf(err) != Busy || s.Alone || ctx.Err() != nil || conn.Dead() || time.Now().After(deadline) {
+			if ClassOf(err) == Busy {
+				w.waited += time.Since(began)
+			}
 			return err
 		}
 		select {
@@ -113,7 +119,7 @@ func (w *Writer) guarded(ctx context.Context, conn *Conn, s SQL) error {
 	defer cancel(nil)
 	g := guard{lock: w.lock, waiting: conn.PID(), cancel: cancel, alive: w.alive}
 	if s.Alone {
-		g.patient = w.patient
+		g.patient = max(w.patient-w.waited, leastPatience)
 	}
 	g.start()
 	err := conn.run(ctx, s)
@@ -124,7 +130,7 @@ func (w *Writer) guarded(ctx context.Context, conn *Conn, s SQL) error {
 	case g.lost:
 		return errLockLost
 	case len(g.blocked) > 0:
-		return &Error{Class: Busy, Code: "57014", msg: fmt.Sprintf("waited %s for a transaction: %s", w.patient, names(g.blocked))}
+		return &Error{Class: Busy, Code: "57014", msg: fmt.Sprintf("waited %s for a transaction: %s", g.patient.Round(time.Millisecond), names(g.blocked))}
 	}
 	return err
 }

@@ -50,6 +50,11 @@ func (o Observation) obstacles(r *plan.Resource, changes []verdict) bool {
 		if ours && slices.ContainsFunc(changes, func(v verdict) bool { return v.name == f.Name }) {
 			continue // about to be rewritten
 		}
+		if ours && f.Name == "" { // not a line with a setting that we know: the file was cut off, or written over
+			r.Refuse(fmt.Sprintf("%s is damaged: %s: PostgreSQL ignores changes of its settings while it is there, and may not start again", f.File, f.Error),
+				"sudo rm "+f.File+" && sudo sessiondbd apply")
+			continue
+		}
 		r.Refuse(fmt.Sprintf("%s:%d: %s%s: PostgreSQL ignores changes of its settings while the line is there, and may not start again", f.File, f.Line, named(f.Name), f.Error),
 			fmt.Sprintf("mend or remove line %d of %s, then reload: %s", f.Line, f.File, reloadCommand))
 	}
