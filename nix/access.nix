@@ -13,6 +13,15 @@ rec {
 
   rolesOf = settings: if settings.roles == null then [ (documentedRole settings) ] else settings.roles;
 
+  documentedCredential = "sessionuser.password";
+
+  # The credentials that roles name, but for the one that the unit of the package loads already.
+  credentialsIn =
+    settings:
+    lib.filter (c: c != null && c != documentedCredential) (
+      map (r: if (r.password or null) == null then null else r.password.credential or null) (rolesOf settings)
+    );
+
   # PostgreSQL manual, 21.1: keywords lose their meaning in quotes.
   quote = name: if builtins.match "[A-Za-z_][A-Za-z0-9_-]*" name != null then name else ''"${name}"'';
 

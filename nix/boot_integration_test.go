@@ -36,6 +36,9 @@ func TestEvaluatedHostsBoot(t *testing.T) {
 				return root.WriteFile(ctx, "/etc/tmpfiles.d/secret.conf", []byte("d /run/secrets 0700 root root -\nf /run/secrets/sessionuser.password 0600 root root - "+password+"\n"), 0o644)
 			}})
 			bootsIntoDatabase(t, h, tt.password)
+			if tt.password != documentedPassword {
+				rootSeesPassword(t, h)
+			}
 			survivesReload(t, h, r.firewallUnitName(), tt.password)
 		})
 	}
@@ -100,6 +103,16 @@ func bootsIntoDatabase(t *testing.T, h *lab.Hypervisor, password string) {
 	on(t, h, "systemctl reload sessiondbd sessiondbd-firewall")
 	on(t, h, "systemctl restart postgresql")
 	on(t, h, "systemctl is-active sessiondbd")
+}
+
+// rootSeesPassword changes the file that root's commands read: they see that the role has another one.
+func rootSeesPassword(t *testing.T, h *lab.Hypervisor) {
+	t.Helper()
+	const file = "/run/secrets/sessionuser.password"
+	out := on(t, h, "sessiondbd config check; cp "+file+" /root/former; echo another >"+file+"; sessiondbd plan || echo exit $?; cat /root/former >"+file)
+	if !strings.Contains(out, "exit 2") || !strings.Contains(out, "password") {
+		t.Errorf("plan with another password in %s:\n%s", file, out)
+	}
 }
 
 // survivesReload reloads the host's own firewall, which flushes ours or moves its own: ours is back, and decides.

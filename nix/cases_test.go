@@ -31,6 +31,11 @@ var expectations = map[string]expectation{
 	"password-in-url":   {failed: [][]string{{"database.url", "Nix store", "passfile"}}},
 	"credentials":       {check: loads("reporting.password:/run/secrets/reporting")},
 
+	"password-file-in-settings": {},
+	"password-file-in-store":    {failed: [][]string{{"password.file of sessionuser", "Nix store"}}},
+	"password-unused":           {warnings: [][]string{{"passwordFile", `password.credential = "sessionuser.password"`}}},
+	"credential-in-credstore":   {check: loads("reporting.password")},
+
 	"networks-own-set":    {check: interfaces("br-vm1", "br-vm2", "br-vm3", "br-vm4", "br-vm5")},
 	"networks-cidr":       {check: interfaces("br0", "auto")},
 	"networks-many":       {check: setting("max_connections", 12*16+7.0)},
@@ -59,6 +64,7 @@ var expectations = map[string]expectation{
 	"ruleset-public-drop":     {},
 	"ruleset-sets":            {},
 	"ruleset-unchecked":       {},
+	"ruleset-file":            {warnings: [][]string{{"of vm1, vm2, vm3, vm4, vm5 to"}}},
 	"ruleset-table":           {warnings: [][]string{{"of vm1, vm2, vm3, vm4, vm5 to"}}},
 
 	"hba-overridden":           {failed: [][]string{{"overridden", "config.services.sessiondb.authentication", "  host  sessiondb  sessionuser  10.5.0.0/24  scram-sha-256", "reject"}}},
@@ -78,6 +84,11 @@ var expectations = map[string]expectation{
 
 	"old-oneshots":     {failed: [][]string{{"init-session-schema", "delete the definition"}, {"set-sessionuser-password", "delete"}}},
 	"old-oneshots-off": {},
+	"before": {
+		failed:   [][]string{{"init-session-schema", "delete the definition"}, {"set-sessionuser-password", "delete"}},
+		warnings: [][]string{{"closing reject"}, {"allowedTCPPorts", "no effect", "Delete 5432"}, {"ensureDatabases"}, {"ensureUsers"}},
+	},
+	"after": {check: documentedHost},
 
 	"backup":          {check: backup("*-*-* 02:00:00")},
 	"backup-own-time": {check: backup("*-*-* 04:30:00")},
@@ -168,6 +179,10 @@ func loads(credential string) func(*testing.T, *result) {
 	return func(t *testing.T, r *result) {
 		if have, _ := r.Services["sessiondbd"].ServiceConfig["LoadCredential"].([]any); !slices.Contains(have, any(credential)) {
 			t.Errorf("LoadCredential=%v lacks %s", have, credential)
+		}
+		name, path, given := strings.Cut(credential, ":")
+		if link := "L+ /run/credstore/" + name + " - - - - " + path; slices.Contains(r.TmpfilesRules, link) != given {
+			t.Errorf("root's commands do not see what the service has: %q", r.TmpfilesRules)
 		}
 	}
 }

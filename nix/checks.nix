@@ -31,7 +31,17 @@ let
     ++ lib.mapAttrsToList (name: path: {
       option = "credentials.\"${name}\"";
       inherit path;
-    }) cfg.credentials;
+    }) cfg.credentials
+    ++ map (r: {
+      option = "settings.roles: password.file of ${r.name}";
+      path = r.password.file;
+    }) (lib.filter (r: (r.password or null) != null && r.password ? file) (access.rolesOf settings));
+
+  # A file that no role asks for is not what was meant.
+  unused =
+    cfg.passwordFile != null
+    && settings.roles != null
+    && !lib.any (r: r.password != null && r.password.credential or null == access.documentedCredential) settings.roles;
 
   documented = "sessionpass123"; # is in the documentation, and no secret
   withInitial = lib.filter (
@@ -42,7 +52,12 @@ let
 
   # Other tables than NixOS's own, whose accept this module adds.
   tables = lib.filterAttrs (name: t: t.enable && name != "nixos-fw") config.networking.nftables.tables;
-  texts = [ config.networking.nftables.ruleset ] ++ lib.mapAttrsToList (_: t: t.content) tables;
+  file = config.networking.nftables.rulesetFile;
+  texts =
+    [ config.networking.nftables.ruleset ]
+    # One that is built is not there to be read yet.
+    ++ lib.optional (builtins.isPath file) (builtins.readFile file)
+    ++ lib.mapAttrsToList (_: t: t.content) tables;
   dropped =
     text:
     ruleset.dropped {
@@ -121,9 +136,19 @@ in
       port ${toString port}, and no accept of another table helps against that. Add to its input chain, before what drops
       them (services.sessiondb.checkRuleset = false if this is a misreading):
       ${indented (map acceptLine shutOut)}''
-    ++ lib.optional (lib.elem port config.networking.firewall.allowedTCPPorts) ''
-      services.sessiondb: networking.firewall.allowedTCPPorts opens port ${toString port} to everybody; sessiondbd's guard
-      keeps it shut all the same. Delete ${toString port} there: the VMs are let in without it.''
+    ++ lib.optional (lib.elem port config.networking.firewall.allowedTCPPorts) (
+      "services.sessiondb: networking.firewall.allowedTCPPorts "
+      + (
+        if config.networking.firewall.enable then
+          "opens port ${toString port} to everybody; sessiondbd's guard keeps it shut all the same."
+        else
+          "names port ${toString port}, which has no effect while networking.firewall.enable is false."
+      )
+      + " Delete ${toString port} there: the VMs are let in without it."
+    )
+    ++ lib.optional unused ''
+      services.sessiondb: nothing uses passwordFile, as no role of settings.roles takes the credential
+      ${access.documentedCredential}. Set password.credential = "${access.documentedCredential}" for the role that it is for.''
     ++ lib.optional (here && lib.elem settings.database.name postgresql.ensureDatabases) ''
       services.sessiondb: services.postgresql.ensureDatabases names ${settings.database.name}, which sessiondbd creates with
       the right owner: delete it there.''

@@ -27,6 +27,7 @@ type result struct {
 	Packages        []string           `json:"packages"`
 	UnitPackages    []string           `json:"unitPackages"`
 	TmpfilesPackage []string           `json:"tmpfilesPackages"`
+	TmpfilesRules   []string           `json:"tmpfilesRules"`
 	Users           []string           `json:"users"`
 	Services        map[string]service `json:"services"`
 	HasTarget       bool               `json:"hasTarget"`
@@ -103,7 +104,7 @@ type group struct {
 // evaluatedSources are the files that decide what an evaluation comes to.
 func evaluatedSources() ([]string, error) {
 	var all []string
-	for _, pattern := range []string{"*.nix", "tests/*.nix"} {
+	for _, pattern := range []string{"*.nix", "tests/*.nix", "tests/*.nft"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err

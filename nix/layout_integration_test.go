@@ -89,6 +89,9 @@ func (h host) units() error {
 	if err := h.sh("ln -sfn " + storePrefix + "sessiondbd/lib/systemd/system/* " + system + "; ln -sfn " + storePrefix + "sessiondbd/lib/tmpfiles.d/*.conf /etc/tmpfiles.d/"); err != nil {
 		return err
 	}
+	if err := h.write("/etc/tmpfiles.d/00-nixos.conf", strings.Join(h.r.TmpfilesRules, "\n")+"\n", 0o444); err != nil {
+		return err
+	}
 	for name, s := range h.r.Services {
 		unit := name + ".service"
 		if strings.HasPrefix(name, "sessiondbd") || name == "postgresql" {

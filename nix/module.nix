@@ -46,9 +46,11 @@ let
   # All VMs at their limit, beside PostgreSQL's own reserve of 3 and ours of 4 (internal/server).
   connections = settings.firewall.max_connections_per_vm * lib.length settings.networks + 7;
 
-  credentials =
+  secretFiles =
     cfg.credentials
-    // lib.optionalAttrs (cfg.passwordFile != null) { "sessionuser.password" = cfg.passwordFile; };
+    // lib.optionalAttrs (cfg.passwordFile != null) { ${access.documentedCredential} = cfg.passwordFile; };
+  # A bare name: from /etc/credstore, where the file is there.
+  credentials = lib.genAttrs (access.credentialsIn settings) (_: null) // secretFiles;
 
   # What NixOS adds to the units of the package, in a drop-in: their text has one source, deploy/systemd.
   unit = {
@@ -66,6 +68,11 @@ in
         environment.systemPackages = [ cfg.package ];
         systemd.packages = [ cfg.package ];
         systemd.tmpfiles.packages = [ cfg.package ];
+        # Commands that root runs look there, and so see the passwords that the service has.
+        systemd.tmpfiles.rules = lib.mkIf (secretFiles != { }) (
+          [ "d /run/credstore 0700 root root -" ]
+          ++ lib.mapAttrsToList (name: path: "L+ /run/credstore/${name} - - - - ${toString path}") secretFiles
+        );
 
         users.users.sessiondbd-firewall = {
           isSystemUser = true;
@@ -80,7 +87,9 @@ in
           serviceConfig = lib.mkMerge [
             (lib.mkIf (credentials != { }) {
               # Strings: a path would be copied into the store, which an assertion refuses besides.
-              LoadCredential = lib.mapAttrsToList (name: path: "${name}:${toString path}") credentials;
+              LoadCredential = lib.mapAttrsToList (
+                name: path: name + lib.optionalString (path != null) ":${toString path}"
+              ) credentials;
             })
             # As deploy/systemd/examples/tcp-administrator.conf has it. The servers' addresses are not known here: name them
             # in IPAddressDeny and IPAddressAllow of this unit to narrow it again.

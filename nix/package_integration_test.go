@@ -87,6 +87,7 @@ func TestVendorHash(t *testing.T) {
 	if m == nil {
 		t.Fatal("package.nix has no vendorHash")
 	}
+	command(t, source, "go", "build", "-mod=vendor", "-o", os.DevNull, "./cmd/sessiondbd")
 	if m[1] == want {
 		return
 	}
@@ -158,6 +159,10 @@ func TestPackage(t *testing.T) {
 	must(t, err)
 	if m := regexp.MustCompile(`(?m)^VERSION \?= (\S+)$`).FindSubmatch(makefile); m == nil || string(m[1]) != d.Version {
 		t.Errorf("version is %s, the Makefile's %s", d.Version, m)
+	}
+	// NixOS 25.11 compiles with Go 1.25.
+	if mod, err := os.ReadFile(filepath.Join(top, "go.mod")); err != nil || !regexp.MustCompile(`(?m)^go 1\.25(\.\d+)?$`).Match(mod) {
+		t.Errorf("go.mod asks for another Go than 1.25 (%v): older releases of NixOS could not build it", err)
 	}
 	const place = "/nix/store/00000000000000000000000000000000-sessiondbd"
 	out := filepath.Join(t.TempDir(), "out")

@@ -73,13 +73,16 @@ func (r *result) postgresqlConf(hba, ident string) string {
 func TestDropInsKeepTheHardening(t *testing.T) {
 	e := committed(t)
 	may := map[string]map[string][]string{ // case, unit, keys
-		"password-file":   {"sessiondbd": {"LoadCredential"}},
-		"hypervisor":      {"sessiondbd": {"LoadCredential"}},
-		"booted":          {"sessiondbd": {"LoadCredential"}},
-		"credentials":     {"sessiondbd": {"LoadCredential"}},
-		"remote":          {"sessiondbd": {"IPAddressDeny", "PrivateNetwork", "RestrictAddressFamilies"}},
-		"remote-url":      {"sessiondbd": {"IPAddressDeny", "PrivateNetwork", "RestrictAddressFamilies"}},
-		"firewall-legacy": {"sessiondbd-firewall": {"AmbientCapabilities", "CapabilityBoundingSet", "ExecStartPre", "ReadWritePaths", "RestrictAddressFamilies"}},
+		"password-file":           {"sessiondbd": {"LoadCredential"}},
+		"hypervisor":              {"sessiondbd": {"LoadCredential"}},
+		"after":                   {"sessiondbd": {"LoadCredential"}},
+		"password-unused":         {"sessiondbd": {"LoadCredential"}},
+		"booted":                  {"sessiondbd": {"LoadCredential"}},
+		"credential-in-credstore": {"sessiondbd": {"LoadCredential"}},
+		"credentials":             {"sessiondbd": {"LoadCredential"}},
+		"remote":                  {"sessiondbd": {"IPAddressDeny", "PrivateNetwork", "RestrictAddressFamilies"}},
+		"remote-url":              {"sessiondbd": {"IPAddressDeny", "PrivateNetwork", "RestrictAddressFamilies"}},
+		"firewall-legacy":         {"sessiondbd-firewall": {"AmbientCapabilities", "CapabilityBoundingSet", "ExecStartPre", "ReadWritePaths", "RestrictAddressFamilies"}},
 	}
 	for name, want := range expectations {
 		if want.fails || len(want.failed) > 0 {

@@ -85,6 +85,40 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
     ];
   };
 
+  password-file-in-settings = on {
+    settings.roles = [
+      {
+        name = "sessionuser";
+        password.file = "/run/secrets/sessionuser.password";
+      }
+    ];
+  };
+  password-file-in-store = on {
+    settings.roles = [
+      {
+        name = "sessionuser";
+        password.file = "/nix/store/${lib.fixedWidthString 32 "0" ""}-secret";
+      }
+    ];
+  };
+  password-unused = on {
+    passwordFile = "/run/secrets/sessionuser.password";
+    settings.roles = [ { name = "sessionuser"; } ];
+  };
+  credential-in-credstore = on {
+    settings.roles = [
+      {
+        name = "sessionuser";
+        password.credential = "sessionuser.password";
+      }
+      {
+        name = "reporting";
+        access = "readonly";
+        password.credential = "reporting.password";
+      }
+    ];
+  };
+
   # The networks.
   networks-own-set = on {
     networks = lib.mapAttrs (_: n: n // { mac = "02:00:00:00:00:01"; cores = 4; }) bridges;
@@ -188,6 +222,14 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
     (on { checkRuleset = false; })
     (own "tcp dport 5432 drop")
   ];
+  ruleset-file = [
+    (on { networks = bridges; })
+    {
+      networking.firewall.enable = false;
+      networking.nftables.enable = true;
+      networking.nftables.rulesetFile = ./closed.nft;
+    }
+  ];
   ruleset-table = [
     (on { networks = bridges; })
     {
@@ -258,6 +300,33 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
     {
       systemd.services.init-session-schema.script = "psql …";
       systemd.services.set-sessionuser-password.script = "psql …";
+    }
+  ];
+  # The documented hypervisor before and after: all that the former configuration had.
+  before = [
+    (on { networks = bridges; })
+    (own ''iifname "br-vm*" accept'')
+    (overridden oldLines)
+    {
+      networking.firewall.allowedTCPPorts = [ 5432 ];
+      services.postgresql.enable = true;
+      services.postgresql.enableTCPIP = true;
+      services.postgresql.ensureDatabases = [ "sessiondb" ];
+      services.postgresql.ensureUsers = [ { name = "sessionuser"; } ];
+      systemd.services.init-session-schema.script = "psql …";
+      systemd.services.set-sessionuser-password.script = "psql …";
+    }
+  ];
+  after = [
+    (on {
+      networks = bridges;
+      passwordFile = "/run/secrets/sessionuser.password";
+    })
+    (own ''iifname "br-vm*" accept'')
+    ({ config, ... }: overridden (config.services.sessiondb.authentication + oldLines))
+    {
+      services.postgresql.enable = true;
+      services.postgresql.enableTCPIP = true;
     }
   ];
   old-oneshots-off = [

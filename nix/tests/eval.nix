@@ -46,6 +46,7 @@ let
       packages = map (p: p.name) config.environment.systemPackages;
       unitPackages = map (p: p.name) config.systemd.packages;
       tmpfilesPackages = map (p: p.name) config.systemd.tmpfiles.packages;
+      tmpfilesRules = config.systemd.tmpfiles.rules;
       users = lib.attrNames config.users.users;
       services = lib.mapAttrs (_: service) config.systemd.services;
       hasTarget = config.systemd.targets ? postgresql;

@@ -90,6 +90,7 @@ in
     networking.nftables = {
       enable = default types.bool false;
       ruleset = default types.lines "";
+      rulesetFile = default (types.nullOr types.path) null;
       tables = set (closed {
         enable = default types.bool true;
         content = option types.lines;
