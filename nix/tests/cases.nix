@@ -54,7 +54,7 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
   # The password.
   password-file = on { passwordFile = "/run/secrets/sessionuser.password"; };
   password-in-store = on { passwordFile = "/nix/store/${lib.fixedWidthString 32 "0" ""}-secret"; };
-  password-as-path = on { passwordFile = ./cases.nix; };
+  password-as-path = on { passwordFile = /. + "etc/sessionuser.password"; };
   password-relative = on { passwordFile = "secrets/sessionuser.password"; };
   password-initial = on {
     settings.roles = [
