@@ -64,6 +64,11 @@ demo: root ## a throw-away hypervisor gets its session database, and its five VM
 test: root setup lint bin/tally ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
 	@set -o pipefail; $(GO) test -race -count=1 -p 2 -timeout 14m -tags integration -json ./... | bin/tally
 
+# What `make test` takes a sample of, in full: every place where a pass can be killed, 50 rounds of 32 starters, the whole
+# corpus on every version of PostgreSQL.
+soak: root setup bin/tally ## the long form of the tests (about an hour)
+	@set -o pipefail; SESSIONDBD_SOAK=1 $(GO) test -count=1 -p 1 -timeout 3h -tags integration -json ./... | bin/tally
+
 root:
 	@[ $$(id -u) = 0 ] || { echo 'needs root, for network namespaces and a container; run: sudo env PATH="$$PATH" make $(MAKECMDGOALS)' >&2; exit 77; }
 
