@@ -55,10 +55,10 @@ func run(stay bool) int {
 // close removes the hypervisor and says how it all ended.
 func (d *demo) close(err error) int {
 	if err != nil {
-		d.screen.fail("step %d, %s: %v", d.at+1, d.title, err)
 		if d.hv != nil {
 			d.screen.block(d.tail())
 		}
+		d.screen.fail("step %d, %s: %v", d.at+1, d.title, err)
 	}
 	if d.hv != nil {
 		closing := d.hv.Close()
