@@ -23,8 +23,8 @@ type SQL struct {
 	Before []string
 	// Alone marks a statement that cannot run inside a transaction (CREATE DATABASE, CREATE INDEX CONCURRENTLY).
 	Alone bool
-	// Sweep names a table whose blocks the one statement goes over in ranges, each in a transaction of its own that is short
-	// enough for writers: :first and :last in it become the numbers of the blocks.
+	// Sweep is a query for the keys (uuid) of the rows that the one statement is about. It runs once for some of them at a
+	// time, each time in a transaction that is short enough for writers; :keys in it becomes their array literal.
 	Sweep string
 	// Group lets consecutive steps of one group share a transaction; empty: a transaction of its own.
 	Group string

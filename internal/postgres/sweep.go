@@ -2,33 +2,34 @@ package postgres
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// sweepBlocks is how many blocks of a table one transaction of a sweep covers: about 1,500 rows of the session table, some
-// 10 ms of row locks.
-const sweepBlocks = 64
+// sweepRows is how many rows one transaction of a sweep covers: some 10 ms of row locks.
+const sweepRows = "500"
 
-// sweep runs a step's statement over a table, range by range. It goes by the blocks that the table had at the start: what
-// is written meanwhile has to need no sweeping. Between two ranges it rests as long as the last one took.
+// sweep runs a step's statement over rows that a query named once, some at a time. It goes by their keys, which stay when a
+// writer's update moves a row to where a walk over the table has been already. The list is kept by the server (a cursor
+// WITH HOLD), so no snapshot stays open. Between two transactions it rests as long as the last one took.
 func (w *Writer) sweep(ctx context.Context, conn *Conn, s SQL) error {
-	var size []struct {
-		Blocks int64 `json:"blocks"`
-	}
-	if err := conn.Ask(ctx, []Query{{
-		Name: "the size of " + s.Sweep, Into: &size, Args: []string{s.Sweep},
-		SQL: "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::int8 AS blocks",
-	}}); err != nil {
+	if err := conn.simple(ctx, "DECLARE sweep NO SCROLL CURSOR WITH HOLD FOR "+s.Sweep); err != nil {
 		return err
 	}
+	defer func() {
+		if !conn.Dead() {
+			_ = conn.simple(context.WithoutCancel(ctx), "CLOSE sweep")
+		}
+	}()
 	one := s
 	one.Sweep = ""
-	for first := int64(0); first < size[0].Blocks; first += sweepBlocks {
+	for {
 		began := time.Now()
-		at := strings.NewReplacer(":first", strconv.FormatInt(first, 10), ":last", strconv.FormatInt(first+sweepBlocks, 10))
-		one.Statements = []string{at.Replace(s.Statements[0])}
+		keys, err := conn.keys(ctx)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		one.Statements = []string{strings.ReplaceAll(s.Statements[0], ":keys", QuoteLiteral("{"+strings.Join(keys, ",")+"}"))}
 		if err := w.patiently(ctx, conn, one); err != nil {
 			return err
 		}
@@ -39,5 +40,19 @@ func (w *Writer) sweep(ctx context.Context, conn *Conn, s SQL) error {
 		case <-time.After(min(time.Since(began), 50*time.Millisecond)):
 		}
 	}
-	return nil
+}
+
+// keys are the next ones of the sweep.
+func (c *Conn) keys(ctx context.Context) ([]string, error) {
+	res, err := c.Exec(ctx, "FETCH "+sweepRows+" FROM sweep").ReadAll()
+	if err != nil {
+		return nil, queryError(err)
+	}
+	var keys []string
+	for _, r := range res {
+		for _, row := range r.Rows {
+			keys = append(keys, string(row[0]))
+		}
+	}
+	return keys, nil
 }

@@ -22,8 +22,8 @@ var columnRows = []row{
 			o.Nulls = []nulls{{CreatedAt: 5, UpdatedAt: 3}}
 		},
 		want: []string{
-			"create schema/session.updated_at check:  -> CHECK (updated_at IS NOT NULL)…",
 			"update schema/session.updated_at rows: 3 NULL -> filled",
+			"create schema/session.updated_at check:  -> CHECK (updated_at IS NOT NULL)…",
 			"run schema/session.updated_at validation: NOT VALID -> valid",
 			"update schema/session.updated_at nullability: NULL -> NOT NULL",
 			"delete schema/session.updated_at check: CHECK (updated_at IS NOT NULL) -> ",
@@ -78,8 +78,8 @@ var columnRows = []row{
 			o.Nulls = []nulls{{CreatedAt: 2}}
 		},
 		want: []string{
-			"create schema/session.created_at nullability: NULL -> NOT NULL created_at NOT VALID",
 			"update schema/session.created_at rows: 2 NULL -> filled",
+			"create schema/session.created_at nullability: NULL -> NOT NULL created_at NOT VALID",
 			"run schema/session.created_at validation: NOT VALID -> valid",
 		},
 		twin: func(o *Observation) { o.Cluster[0].Version = 180004 },

@@ -7,10 +7,14 @@ import (
 	"sessiondbd/internal/postgres"
 )
 
-// nullability brings a column to NOT NULL in steps that never hold an exclusive lock for longer than an instant: a
-// constraint that is not validated keeps new NULLs out, rows are filled, and it is validated beside writers. From
-// PostgreSQL 18 on that constraint is NOT NULL itself; before, it is a check, which lets SET NOT NULL do without a scan. Each
-// step is taken from what the catalogue shows, so a pass that was killed goes on where it stopped.
+// nullability brings a column to NOT NULL in steps that never hold an exclusive lock for longer than an instant: rows are
+// filled, a constraint that is not validated keeps new NULLs out, and it is validated beside writers. From PostgreSQL 18 on
+// that constraint is NOT NULL itself; before, it is a check, which lets SET NOT NULL do without a scan. Each step is taken
+// from what the catalogue shows, so a pass that was killed goes on where it stopped.
+//
+// Filling comes first: also a constraint that is not valid is held against every row that is written, and whoever updated
+// another column of a row that lacks its timestamp would fail. A NULL that somebody writes in between fails the validation,
+// and the next pass fills it.
 func (d *differ) nullability(r *plan.Resource, want, have Column) {
 	check := "sessiondbd_" + want.Name + "_not_null"
 	c := find(d.have.Constraints, check, Constraint.id)
@@ -26,10 +30,10 @@ func (d *differ) nullability(r *plan.Resource, want, have Column) {
 		d.notNull(r, want)
 	default:
 		rule := "CHECK (" + want.Name + " IS NOT NULL)"
+		d.fill(r, want.Name)
 		if c == nil {
 			r.Add(plan.Create, "check", "", rule+" NOT VALID", keepsOut, sql(table+"ADD CONSTRAINT "+check+" "+rule+" NOT VALID"))
 		}
-		d.fill(r, want.Name)
 		if c == nil || !c.Validated {
 			r.Add(plan.Run, "validation", "NOT VALID", "valid", besideWriters, sql(table+"VALIDATE CONSTRAINT "+check))
 		}
@@ -53,10 +57,10 @@ func (d *differ) notNull(r *plan.Resource, want Column) {
 			name, there = c.Name, true
 		}
 	}
+	d.fill(r, want.Name)
 	if !there {
 		r.Add(plan.Create, "nullability", "NULL", rule+" NOT VALID", keepsOut, sql(table+"ADD CONSTRAINT "+postgres.QuoteIdent(name)+" "+rule+" NOT VALID"))
 	}
-	d.fill(r, want.Name)
 	r.Add(plan.Run, "validation", "NOT VALID", "valid", "documented as always set; "+besideWriters, sql(table+"VALIDATE CONSTRAINT "+postgres.QuoteIdent(name)))
 }
 
@@ -67,10 +71,11 @@ func (d *differ) fill(r *plan.Resource, column string) {
 		return
 	}
 	r.Add(plan.Update, "rows", n, "filled", evidence[column].words+"; the trigger does not fire meanwhile, so that no updated_at that is set changes",
-		postgres.SQL{Replica: true, Sweep: "public.session", Label: "fill " + column, Statements: []string{
-			"UPDATE ONLY public.session s SET " + column + " = " + evidence[column].expression +
-				" WHERE s.ctid >= '(:first,0)' AND s.ctid < '(:last,0)' AND s." + column + " IS NULL",
-		}})
+		postgres.SQL{
+			Replica: true, Label: "fill " + column, Sweep: "SELECT id FROM ONLY public.session WHERE " + column + " IS NULL",
+			Statements: []string{"UPDATE ONLY public.session s SET " + column + " = " + evidence[column].expression +
+				" WHERE s.id = ANY (:keys::uuid[]) AND s." + column + " IS NULL"},
+		})
 }
 
 // version is the server's, in the form of server_version_num.

@@ -24,6 +24,7 @@ func main() {
 	flag.IntVar(&o.pairs, "pairs", 25, "how many pairs; the table holds medians")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long the daemons idle before their memory is read")
 	flag.StringVar(&o.rows, "rows", "", "only the measurements whose name matches this regular `expression`")
+	flag.IntVar(&o.millions, "millions", 5, "of rows in the table that is repaired online")
 	flag.Parse()
 	if os.Geteuid() != 0 {
 		fmt.Fprintln(os.Stderr, `bench: needs root, for network namespaces; run: sudo env PATH="$PATH" make bench`)
@@ -42,6 +43,8 @@ type options struct {
 	pairs  int
 	idle   time.Duration
 	rows   string
+
+	millions int
 }
 
 // run measures one thing after the other: two cores are few. The daemons whose memory is read idle meanwhile.
@@ -75,5 +78,6 @@ var measurements = []struct {
 	{"ready", takeReady},
 	{"again", takeAgain},
 	{"firewall", takeFirewall},
+	{"online", takeOnline},
 	{"memory", takeMemory},
 }
