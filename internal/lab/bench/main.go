@@ -79,5 +79,6 @@ var measurements = []struct {
 	{"again", takeAgain},
 	{"firewall", takeFirewall},
 	{"online", takeOnline},
+	{"adopt", takeAdopt},
 	{"memory", takeMemory},
 }
