@@ -25,10 +25,10 @@ need postgresql-client command -v psql
 need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
 need nodejs command -v node
 need npm command -v npm
-need qemu-user-static command -v qemu-aarch64-static
 need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
 if [ "${1:-}" != demo ]; then
 	need pgbouncer command -v pgbouncer
+	need qemu-user-static command -v qemu-aarch64-static
 	need nix-bin command -v nix-instantiate
 	# go test -race wants a C compiler.
 	need gcc command -v gcc
