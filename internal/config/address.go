@@ -3,22 +3,21 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 )
 
 // interfaceLike is narrower than the kernel (15 bytes without slash, colon or white space): + is a wildcard of iptables,
 // and quotes or a leading - or ! would be read as syntax by iptables-restore.
-var interfaceLike = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}$`)
+var interfaceLike = lazy(`^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}$`)
 
 func interfaceName(s string) (string, error) {
-	if !interfaceLike.MatchString(s) {
+	if !interfaceLike().MatchString(s) {
 		return "", fmt.Errorf("must be auto or the name of an interface (1 to 15 letters, digits, _ . @ -; no wildcard), not %s", clip(s))
 	}
 	return s, nil
 }
 
 func sourceInterface(s string) (string, error) {
-	if s == AutoInterface || !interfaceLike.MatchString(s) {
+	if s == AutoInterface || !interfaceLike().MatchString(s) {
 		return "", fmt.Errorf("must be the name of an interface (1 to 15 letters, digits, _ . @ -; no wildcard), not %s; remove it for any", clip(s))
 	}
 	return s, nil

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -13,13 +12,13 @@ import (
 const maxIdentifier = 63
 
 var (
-	identifierLike = regexp.MustCompile(`^[a-z_][a-z0-9_$-]*$`)
-	userLike       = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,30}[A-Za-z0-9_.$-]?$`)
-	credentialLike = regexp.MustCompile(`^[A-Za-z0-9_.@:-]{1,255}$`)
-	networkLike    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
-	control        = regexp.MustCompile(`\p{Cc}`)
-	printableASCII = regexp.MustCompile(`^[ -~]+$`)
-	verifierLike   = regexp.MustCompile(`^(md5[0-9a-f]{32}|SCRAM-SHA-256\$.*)$`)
+	identifierLike = lazy(`^[a-z_][a-z0-9_$-]*$`)
+	userLike       = lazy(`^[A-Za-z_][A-Za-z0-9_.-]{0,30}[A-Za-z0-9_.$-]?$`)
+	credentialLike = lazy(`^[A-Za-z0-9_.@:-]{1,255}$`)
+	networkLike    = lazy(`^[a-z0-9][a-z0-9-]{0,31}$`)
+	control        = lazy(`\p{Cc}`)
+	printableASCII = lazy(`^[ -~]+$`)
+	verifierLike   = lazy(`^(md5[0-9a-f]{32}|SCRAM-SHA-256\$.*)$`)
 )
 
 func identifier(s string) error {
@@ -28,7 +27,7 @@ func identifier(s string) error {
 		return errors.New("must not be empty")
 	case len(s) > maxIdentifier:
 		return fmt.Errorf("must be at most %d bytes, not %d; PostgreSQL would cut it off", maxIdentifier, len(s))
-	case !identifierLike.MatchString(s):
+	case !identifierLike().MatchString(s):
 		return fmt.Errorf("must start with a-z or _ and continue with a-z, 0-9, _, $ or -, not %s", clip(s))
 	}
 	return nil
@@ -59,7 +58,7 @@ func roleName(s string) (string, error) {
 }
 
 func osUser(s string) (string, error) {
-	if !userLike.MatchString(s) {
+	if !userLike().MatchString(s) {
 		return "", fmt.Errorf("must be the name of a system user, not %s", clip(s))
 	}
 	return s, nil
@@ -71,11 +70,11 @@ func connString(s string) (ConnString, error) {
 	switch {
 	case s == "":
 		return "", errors.New("must not be empty")
-	case control.MatchString(s):
+	case control().MatchString(s):
 		return "", errors.New("must not hold control characters or line breaks")
 	case strings.Contains(s, hidden):
 		return "", fmt.Errorf("holds %s, which config show prints in place of a password; put the password back", hidden)
-	case !urlScheme.MatchString(s) && !strings.Contains(s, "="):
+	case !urlScheme().MatchString(s) && !strings.Contains(s, "="):
 		return "", errors.New("must be a URL (postgres://…) or keywords with values (host=… dbname=…)")
 	}
 	return ConnString(s), nil
@@ -87,7 +86,7 @@ func credentialName(s string) (string, error) {
 	switch {
 	case strings.Contains(s, "/"):
 		return "", errors.New("must be the name of a credential without a slash; a path belongs into file")
-	case !credentialLike.MatchString(s), s == ".", s == "..":
+	case !credentialLike().MatchString(s), s == ".", s == "..":
 		return "", errors.New("must be the name of a credential: letters, digits, and any of : . _ - @")
 	}
 	return s, nil
@@ -99,7 +98,7 @@ func pathFrom(configFile string) func(string) (string, error) {
 		switch {
 		case s == "":
 			return "", errors.New("must not be empty")
-		case control.MatchString(s):
+		case control().MatchString(s):
 			return "", errors.New("must not hold control characters or line breaks")
 		case strings.HasSuffix(s, "/"):
 			return "", errors.New("must be a file, not a folder")
@@ -117,16 +116,16 @@ func initialPassword(s string) (Secret, error) {
 		return "", errors.New("must not be empty; PostgreSQL refuses every login with an empty password")
 	case s == hidden:
 		return "", fmt.Errorf("is %s, which config show prints in place of the password; put the password back", hidden)
-	case !printableASCII.MatchString(s):
+	case !printableASCII().MatchString(s):
 		return "", errors.New("must be printable ASCII; clients normalise other characters differently")
-	case verifierLike.MatchString(s):
+	case verifierLike().MatchString(s):
 		return "", errors.New("must be the password itself, not its md5 or SCRAM verifier")
 	}
 	return Secret(s), nil
 }
 
 func networkName(s string) (string, error) {
-	if !networkLike.MatchString(s) {
+	if !networkLike().MatchString(s) {
 		return "", fmt.Errorf("must be 1 to 32 of a-z, 0-9 and -, not starting with -, not %s", clip(s))
 	}
 	return s, nil

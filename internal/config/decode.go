@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,13 +90,13 @@ func (v value) key() (string, bool) {
 	return v.node.Value, true
 }
 
-var showable = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,40}$`)
+var showable = lazy(`^[A-Za-z0-9_.-]{1,40}$`)
 
 // unknown reports a key that no field reads. A key that looks like no key is not repeated: `{initial:secret}` without
 // the space is one, as is anything below password.
 func (v value) unknown(name string, fields []field) {
 	meant := nearest(name, keysOf(fields))
-	if !showable.MatchString(name) || meant == "" && strings.HasSuffix(v.path, "password") {
+	if !showable().MatchString(name) || meant == "" && strings.HasSuffix(v.path, "password") {
 		v.fail("holds an unknown key; known here: %s (a key ends with a colon before a space)", enumerate(keysOf(fields), "and"))
 		return
 	}
@@ -160,11 +159,11 @@ func (v value) integer(to *int, least, most int) {
 	switch {
 	case k == "empty":
 		v.fail(noValue)
-	case k == "a string" && decimal.MatchString(v.node.Value):
+	case k == "a string" && decimal().MatchString(v.node.Value):
 		v.fail("must be an integer; remove the quotes")
 	case k != "an integer":
 		v.fail("must be an integer from %d to %d, not %s", least, most, k)
-	case !decimal.MatchString(v.node.Value):
+	case !decimal().MatchString(v.node.Value):
 		v.fail("must be a decimal integer from %d to %d, without leading zeros, sign or underscores", least, most)
 	case err != nil || n < least || n > most:
 		v.fail("must be from %d to %d, not %s", least, most, strings.Trim(clip(v.node.Value), `"`))
@@ -175,7 +174,7 @@ func (v value) integer(to *int, least, most int) {
 
 func (v value) null() bool { return v.kind() == "empty" }
 
-var decimal = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+var decimal = lazy(`^(0|-?[1-9][0-9]*)$`)
 
 // kind names the type of a node for a message. Aliases, anchors and explicit tags are kinds of their own and nobody's
 // wish: a password that starts with *, & or ! and lacks its quotes would vanish in them.
@@ -201,7 +200,7 @@ func (v value) kind() string {
 	case "!!int":
 		return "an integer"
 	case "!!float":
-		if decimal.MatchString(n.Value) { // too large for 64 bits
+		if decimal().MatchString(n.Value) { // too large for 64 bits
 			return "an integer"
 		}
 		return "a number"

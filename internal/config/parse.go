@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -72,14 +71,14 @@ func position(data []byte, i int) (line, column int) {
 }
 
 var (
-	yamlLine   = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
-	tabIndent  = regexp.MustCompile(`(?m)^ *\t`)
+	yamlLine   = lazy(`^yaml: (?:line (\d+): )?(.*)$`)
+	tabIndent  = lazy(`(?m)^ *\t`)
 	parserSays = "did not find expected"
 )
 
 // syntax reports what the YAML library says, without the parts that could repeat a secret.
 func (d *decoder) syntax(data []byte, err error) {
-	m := yamlLine.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
+	m := yamlLine().FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
 	line, message := 1, "is no YAML"
 	if m != nil {
 		message = m[2]
@@ -94,7 +93,7 @@ func (d *decoder) syntax(data []byte, err error) {
 	if strings.HasPrefix(message, "unknown anchor") { // its name may be the start of a password
 		message = "a value starts with * and YAML takes it for an alias; put it in quotes"
 	}
-	if at := tabIndent.FindIndex(data); at != nil {
+	if at := tabIndent().FindIndex(data); at != nil {
 		tabbed, _ := position(data, at[0])
 		line, message = tabbed, "is indented with a tab; YAML wants spaces"
 	}

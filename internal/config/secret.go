@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -42,21 +41,21 @@ func (c ConnString) Reveal() string { return string(c) }
 var (
 	// Greedy up to the last @: a password with unescaped delimiters is hidden as a whole, at the price of hiding too much
 	// when a later part holds an @.
-	urlUserinfo = regexp.MustCompile(`(?is)^(postgres(?:ql)?://[^/?#@:]*:).*@`)
-	urlQuery    = regexp.MustCompile(`(?is)([?&](?:ssl)?password=)[^&]*`)
+	urlUserinfo = lazy(`(?is)^(postgres(?:ql)?://[^/?#@:]*:).*@`)
+	urlQuery    = lazy(`(?is)([?&](?:ssl)?password=)[^&]*`)
 	// One keyword = value of libpq's other form; matching all of them keeps quoted values from being looked into.
-	keywordValue = regexp.MustCompile(`(?s)([A-Za-z_]+\s*=\s*)('(?:[^'\\]|\\.)*'?|(?:\\.|[^\s\\])*\\?)`)
-	urlScheme    = regexp.MustCompile(`(?i)^postgres(?:ql)?://`)
+	keywordValue = lazy(`(?s)([A-Za-z_]+\s*=\s*)('(?:[^'\\]|\\.)*'?|(?:\\.|[^\s\\])*\\?)`)
+	urlScheme    = lazy(`(?i)^postgres(?:ql)?://`)
 )
 
 func (c ConnString) String() string {
 	s := string(c)
-	if urlScheme.MatchString(s) {
-		s = urlUserinfo.ReplaceAllString(s, "${1}"+hidden+"@")
-		return urlQuery.ReplaceAllString(s, "${1}"+hidden)
+	if urlScheme().MatchString(s) {
+		s = urlUserinfo().ReplaceAllString(s, "${1}"+hidden+"@")
+		return urlQuery().ReplaceAllString(s, "${1}"+hidden)
 	}
-	return keywordValue.ReplaceAllStringFunc(s, func(pair string) string {
-		m := keywordValue.FindStringSubmatch(pair)
+	return keywordValue().ReplaceAllStringFunc(s, func(pair string) string {
+		m := keywordValue().FindStringSubmatch(pair)
 		switch strings.ToLower(strings.TrimRight(m[1], "= \t\r\n\v\f")) {
 		case "password", "sslpassword":
 			return m[1] + hidden
