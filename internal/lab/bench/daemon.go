@@ -24,6 +24,13 @@ type service struct {
 	cmd   *exec.Cmd
 	began time.Time
 	said  *net.UnixConn
+	heard chan notice
+}
+
+// notice is a line of a notification, and when it came.
+type notice struct {
+	line string
+	at   time.Time
 }
 
 // serve starts a daemon: the database's as postgres, the firewall's as root.
@@ -47,27 +54,42 @@ func (h *host) serve(ctx context.Context, part string) (*service, error) {
 	if err := h.stderr.Truncate(0); err != nil {
 		return nil, err
 	}
+	s.heard = make(chan notice, 1024)
+	go s.listen() // until the socket is closed
 	s.began = time.Now()
 	return s, s.cmd.Start()
 }
 
-// hears waits for a notification in which a line begins like one of these, and says when it came.
-func (s *service) hears(ok func(line string) bool) (time.Time, error) {
-	if err := s.said.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		return time.Time{}, err
-	}
+// listen reads what nobody waits for, too: a daemon whose socket is full stands still.
+func (s *service) listen() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := s.said.Read(buf)
 		now := time.Now()
 		if err != nil {
-			log, _ := os.ReadFile(s.h.path("stderr"))
-			return now, fmt.Errorf("%s daemon: %w; it said:\n%s", s.part, err, log)
+			return
 		}
 		for line := range strings.SplitSeq(string(buf[:n]), "\n") {
-			if ok(line) {
-				return now, nil
+			select {
+			case s.heard <- notice{line, now}:
+			default: // nobody has listened for long
 			}
+		}
+	}
+}
+
+// hears waits for a notification in which a line is one of these, and says when it came.
+func (s *service) hears(ok func(line string) bool) (time.Time, error) {
+	late := time.After(patience)
+	for {
+		select {
+		case n := <-s.heard:
+			if ok(n.line) {
+				return n.at, nil
+			}
+		case <-late:
+			log, _ := os.ReadFile(s.h.path("stderr"))
+			return time.Time{}, fmt.Errorf("%s daemon: silent for %s; it said:\n%s", s.part, patience, log)
 		}
 	}
 }
