@@ -72,9 +72,9 @@ func (h *databaseHost) look(ctx context.Context) (observation, error) {
 	_, err := h.observer.Ask(ctx, func(version int) []postgres.Query {
 		o = observation{}
 		return slices.Concat(
-			schema.Queries(h.goals.schema.Expected, h.goals.schema.Database, &o.schema),
 			role.Queries(h.goals.role, version, &o.role),
-			server.Queries(version, &o.server),
+			schema.Queries(h.goals.schema.Expected, h.goals.schema.Database, &o.schema),
+			server.QueriesFor(h.goals.server, version, &o.server),
 		)
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,6 +15,11 @@ type Query struct {
 	Into any
 	// Session marks a query of the session database's own catalogue; it is left out while that does not exist.
 	Session bool
+	// Then, if not nil, is called once the rows are in Into.
+	Then func()
+	// Early has the server send the rows while it is still busy with the queries after this one. It costs both sides a
+	// change of context.
+	Early bool
 	// When, if not nil, is asked after the answers to the other queries are there. The queries that it lets through
 	// travel in a second round trip.
 	When func() bool
@@ -45,66 +49,78 @@ func (c *Conn) ask(ctx context.Context, queries []Query) error {
 	if len(queries) == 0 {
 		return nil
 	}
-	b := &pgconn.Batch{}
-	for _, q := range queries {
+	prepared := make([]*pgconn.StatementDescription, len(queries))
+	for i, q := range queries {
+		var err error
+		if prepared[i], err = c.statement(ctx, q.SQL); err != nil {
+			return fmt.Errorf("asking for %s: %w", q.Name, queryError(err))
+		}
+	}
+	p := c.StartPipeline(ctx)
+	for i, q := range queries {
 		args := make([][]byte, len(q.Args))
 		for i, a := range q.Args {
 			args[i] = []byte(a)
 		}
-		// One JSON document a query: types arrive with their names, and no driver-side type map is needed.
-		sql := "SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (" + q.SQL + "\n) q"
-		name, err := c.statement(ctx, sql)
-		if err != nil {
-			return fmt.Errorf("asking for %s: %w", q.Name, queryError(err))
-		}
-		if name != "" {
-			b.ExecPrepared(name, args, nil, nil)
+		if prepared[i] != nil {
+			p.SendQueryStatement(prepared[i], args, nil, nil)
 		} else {
-			b.ExecParams(sql, args, nil, nil, nil)
+			p.SendQueryParams(q.SQL, args, nil, nil, nil)
+		}
+		if q.Early {
+			p.SendFlushRequest()
 		}
 	}
-	res := c.ExecBatch(ctx, b)
-	for _, q := range queries {
-		if !res.NextResult() {
-			return fmt.Errorf("asking for %s: %w", q.Name, queryError(closeBatch(res)))
-		}
-		r := res.ResultReader().Read()
-		if r.Err != nil {
-			_ = res.Close()
-			return fmt.Errorf("asking for %s: %w", q.Name, queryError(r.Err))
-		}
-		if err := json.Unmarshal(r.Rows[0][0], q.Into); err != nil {
-			_ = res.Close()
-			return fmt.Errorf("asking for %s: %w", q.Name, err)
+	err := p.Sync()
+	for i := 0; err == nil && i < len(queries); i++ {
+		if err = queries[i].read(p); err != nil {
+			err = fmt.Errorf("asking for %s: %w", queries[i].Name, err)
 		}
 	}
-	if err := res.Close(); err != nil {
+	// Also after an error: the connection is ours again only then.
+	if end := p.Close(); err == nil && end != nil {
+		err = queryError(end)
+	}
+	return err
+}
+
+// read takes the rows of the next query that was sent.
+func (q Query) read(p *pgconn.Pipeline) error {
+	next, err := p.GetResults()
+	if err != nil {
 		return queryError(err)
+	}
+	reader, ok := next.(*pgconn.ResultReader)
+	if !ok {
+		return fmt.Errorf("the server answered with %T", next)
+	}
+	r := reader.Read()
+	if r.Err != nil {
+		return queryError(r.Err)
+	}
+	if err := scan(q.Into, r.FieldDescriptions, r.Rows); err != nil {
+		return err
+	}
+	if q.Then != nil {
+		q.Then()
 	}
 	return nil
 }
 
-// statement is the name under which a query is prepared. On a connection that is kept, one that comes again is prepared:
-// half of what a look costs is planning. A document's type never changes, so neither do the statements.
-func (c *Conn) statement(ctx context.Context, sql string) (name string, err error) {
+// statement is how a query is prepared. On a connection that is kept, one that comes again is prepared: half of what a look
+// costs is planning. The queries name columns of system catalogues or cast them, so that the statements stay valid.
+func (c *Conn) statement(ctx context.Context, sql string) (*pgconn.StatementDescription, error) {
 	if c.asked == nil {
-		return "", nil
+		return nil, nil
 	}
-	name, again := c.asked[sql]
-	if again && name == "" {
+	s, again := c.asked[sql]
+	if again && s == nil {
 		c.prepared++
-		name = fmt.Sprintf("q%d", c.prepared)
-		_, err = c.Prepare(ctx, name, sql, nil)
+		var err error
+		if s, err = c.Prepare(ctx, fmt.Sprintf("q%d", c.prepared), sql, nil); err != nil {
+			return nil, err
+		}
 	}
-	if err == nil {
-		c.asked[sql] = name
-	}
-	return name, err
-}
-
-func closeBatch(res *pgconn.MultiResultReader) error {
-	if err := res.Close(); err != nil {
-		return err
-	}
-	return fmt.Errorf("the server sent fewer results than were asked for")
+	c.asked[sql] = s
+	return s, nil
 }

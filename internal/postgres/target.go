@@ -67,7 +67,7 @@ type Conn struct {
 	*pgconn.PgConn
 	Database string
 
-	asked    map[string]string // on a connection that is kept: queries that were asked, and the statement once prepared
+	asked    map[string]*pgconn.StatementDescription // on a connection that is kept: queries that were asked, and the statement once prepared
 	prepared int
 	boundary func() // see Writer.Boundary
 }
@@ -75,7 +75,7 @@ type Conn struct {
 // keep says that the connection will be asked the same again and again.
 func (c *Conn) keep() {
 	if c.asked == nil {
-		c.asked = map[string]string{}
+		c.asked = map[string]*pgconn.StatementDescription{}
 	}
 }
 

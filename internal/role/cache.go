@@ -37,6 +37,14 @@ func (c *Cache) matches(stored, password string) bool {
 	return c.known[id]
 }
 
+// compareAhead lets matches find the answer that it will be asked for, or wait for it. The goroutine ends by itself once
+// it has the answer; who is asked meanwhile waits for the mutex.
+func (c *Cache) compareAhead(stored, password string) {
+	if c != nil {
+		go c.matches(stored, password)
+	}
+}
+
 // id hashes with a key that lives as long as the process, so that a core dump is no list of fast hashes to try words on.
 func (c *Cache) id(stored, password string) (id [sha256.Size]byte) {
 	if c.key == nil {

@@ -1,7 +1,6 @@
 package role
 
 import (
-	"encoding/json"
 	"errors"
 
 	"sessiondbd/internal/postgres"
@@ -15,7 +14,7 @@ type Observation struct {
 	Version   int // in the form of server_version_num
 	Server    []Server
 	Roles     []Role
-	Verifiers []Verifier // empty for a user who is no superuser
+	Verifiers []Verifier
 	Members   []Membership
 	Settings  []Setting
 	Database  []Entry // of the session database itself; empty: it does not exist
@@ -28,7 +27,7 @@ type Server struct {
 	Superuser bool   `json:"superuser"`
 }
 
-// Role is a row of pg_roles.
+// Role is a row of pg_authid.
 type Role struct {
 	Name            string `json:"name"`
 	Bootstrap       bool   `json:"bootstrap"` // the superuser that initdb made
@@ -107,58 +106,58 @@ func (o Observation) verifier(role string) string {
 	return ""
 }
 
-const members = `SELECT DISTINCT pg_get_userbyid(m.roleid) AS role, pg_get_userbyid(m.member) AS member, pg_get_userbyid(m.grantor) AS grantor
-	FROM pg_auth_members m JOIN pg_roles r ON r.oid IN (m.roleid, m.member)
-	WHERE r.rolname IN (SELECT json_array_elements_text($1::json)) ORDER BY 1, 2, 3`
+// databaseACL and objectACLs list objects with their ACLs, the built-in default where none was ever set.
+const databaseACL = `SELECT 'database' AS kind, datname AS name, pg_get_userbyid(datdba) AS owner,
+	coalesce(datacl, acldefault('d', datdba)) AS acl FROM pg_database WHERE datname = $1`
 
-// explode turns objects (kind, name, col, owner, acl) into entries.
-const explode = `SELECT o.kind, o.name, o.col AS column, pg_get_userbyid(o.owner) AS owner,
-	coalesce(pg_get_userbyid(a.grantor), '') AS grantor,
-	CASE WHEN coalesce(a.grantee, 0) = 0 THEN '' ELSE pg_get_userbyid(a.grantee) END AS grantee,
-	coalesce(a.privilege_type, '') AS privilege, coalesce(a.is_grantable, false) AS grantable, coalesce(g.rolsuper, false) AS superuser
-	FROM o LEFT JOIN LATERAL aclexplode(o.acl) a ON true LEFT JOIN pg_roles g ON g.oid = a.grantee`
-
-const databaseACL = `WITH o AS (SELECT 'database' AS kind, datname AS name, '' AS col, datdba AS owner,
-	coalesce(datacl, acldefault('d', datdba)) AS acl FROM pg_database WHERE datname = $1) ` + explode
-
-const objectACLs = `WITH o AS (
-	SELECT 'schema' AS kind, nspname::text AS name, '' AS col, nspowner AS owner, coalesce(nspacl, acldefault('n', nspowner)) AS acl
+const objectACLs = `SELECT 'schema' AS kind, nspname::text AS name, '' AS column, pg_get_userbyid(nspowner) AS owner, coalesce(nspacl, acldefault('n', nspowner)) AS acl
 		FROM pg_namespace WHERE nspname IN ('public', 'sessiondbd')
-	UNION ALL SELECT 'table', 'public.session', '', relowner, coalesce(relacl, acldefault('r', relowner))
+	UNION ALL SELECT 'table', 'public.session', '', pg_get_userbyid(relowner), coalesce(relacl, acldefault('r', relowner))
 		FROM pg_class WHERE oid = to_regclass('public.session')
-	UNION ALL SELECT 'table', 'public.session', attname, relowner, attacl
+	UNION ALL SELECT 'table', 'public.session', attname, pg_get_userbyid(relowner), attacl
 		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE c.oid = to_regclass('public.session') AND attacl IS NOT NULL AND NOT attisdropped
-	UNION ALL SELECT 'type', 'public.inbox_status_enum', '', typowner, coalesce(typacl, acldefault('T', typowner))
+	UNION ALL SELECT 'type', 'public.inbox_status_enum', '', pg_get_userbyid(typowner), coalesce(typacl, acldefault('T', typowner))
 		FROM pg_type WHERE oid = to_regtype('public.inbox_status_enum')
-	UNION ALL SELECT 'function', 'public.update_updated_at_column()', '', proowner, coalesce(proacl, acldefault('f', proowner))
-		FROM pg_proc WHERE oid = to_regprocedure('public.update_updated_at_column()')) ` + explode + ` ORDER BY 1, 2, 3, 6, 5, 7`
+	UNION ALL SELECT 'function', 'public.update_updated_at_column()', '', pg_get_userbyid(proowner), coalesce(proacl, acldefault('f', proowner))
+		FROM pg_proc WHERE oid = to_regprocedure('public.update_updated_at_column()')`
 
-// Queries asks for the whole observation, which is emptied first. A user who is no superuser gets through it all: the
-// verifiers, which only a superuser may see, are asked for only once it is known that we are one.
+// Queries asks, as a superuser, for the whole observation, which is emptied first. On a backend that has just been forked
+// most of the time goes into the first use of each catalogue, function and kind of join; so the questions are plain scans,
+// and what belongs together is joined here.
 func Queries(want Want, version int, into *Observation) []postgres.Query {
 	*into = Observation{Version: version}
-	list, _ := json.Marshal(want.names()) // strings always encode
-	names := []string{string(list)}
+	names := []string{postgres.Array(want.names())}
+	var comments []comment
+	var settings []settingsRow
+	var database, objects []object
+	var superusers []superuser
 	return []postgres.Query{
-		{Name: "our own user", Into: &into.Server, SQL: `SELECT rolname AS user, rolsuper AS superuser FROM pg_roles WHERE rolname = current_user`},
+		// First, so that the passwords are compared while the server is busy with the rest.
+		{
+			Name: "verifiers", Early: true, Into: &into.Verifiers, Then: func() { want.compareAhead(into.Verifiers) }, Args: names,
+			SQL: `SELECT rolname AS role, rolpassword AS stored FROM pg_authid WHERE rolname = ANY ($1::name[])`,
+		},
+		{Name: "our own user", Into: &into.Server, SQL: `SELECT rolname AS user, rolsuper AS superuser FROM pg_authid WHERE rolname = current_user`},
 		{Name: "roles", Into: &into.Roles, Args: names, SQL: `SELECT rolname AS name, oid = 10 AS bootstrap, rolsuper AS superuser,
 			rolcreatedb AS createdb, rolcreaterole AS createrole, rolreplication AS replication, rolbypassrls AS bypassrls,
 			rolinherit AS inherit, rolcanlogin AS login, rolconnlimit AS connection_limit,
-			CASE WHEN isfinite(rolvaliduntil) THEN rolvaliduntil::text ELSE '' END AS valid_until,
-			coalesce(rolvaliduntil <= now(), false) AS expired, coalesce(shobj_description(oid, 'pg_authid'), '') AS comment
-			FROM pg_roles WHERE rolname IN (SELECT json_array_elements_text($1::json)) ORDER BY 1`},
+			rolvaliduntil AS valid_until, rolvaliduntil <= now() AS expired FROM pg_authid WHERE rolname = ANY ($1::name[])`},
+		{Name: "comments", Into: &comments, Then: func() { into.describe(comments) }, SQL: `SELECT pg_get_userbyid(objoid) AS role, description AS comment
+			FROM pg_shdescription WHERE classoid = 'pg_authid'::regclass`},
 		{
-			Name: "verifiers", Into: &into.Verifiers, Args: names, When: func() bool { return len(into.Server) == 1 && into.Server[0].Superuser },
-			SQL: `SELECT rolname AS role, coalesce(rolpassword, '') AS stored
-			FROM pg_authid WHERE rolname IN (SELECT json_array_elements_text($1::json))`,
+			Name: "memberships", Into: &into.Members, Then: func() { into.Members = distinct(into.Members) }, Args: names,
+			SQL: `SELECT pg_get_userbyid(roleid) AS role, pg_get_userbyid(member) AS member, pg_get_userbyid(grantor) AS grantor
+			FROM pg_auth_members WHERE pg_get_userbyid(roleid) = ANY ($1::name[]) OR pg_get_userbyid(member) = ANY ($1::name[])`,
 		},
-		{Name: "memberships", Into: &into.Members, Args: names, SQL: members},
-		{Name: "role settings", Into: &into.Settings, Args: names, SQL: `SELECT r.rolname AS role, coalesce(d.datname, '') AS database, unnest(s.setconfig) AS setting
-			FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase
-			WHERE r.rolname IN (SELECT json_array_elements_text($1::json)) ORDER BY 1, 2, 3`},
-		{Name: "rights on the database", Into: &into.Database, Args: []string{want.Database}, SQL: databaseACL + ` ORDER BY 6, 5, 7`},
-		{Name: "rights inside the database", Into: &into.Objects, Session: true, SQL: objectACLs},
+		{
+			Name: "role settings", Into: &settings, Then: func() { into.Settings = settingsOf(settings) }, Args: names,
+			SQL: `SELECT pg_get_userbyid(setrole) AS role, (SELECT datname FROM pg_database WHERE oid = setdatabase) AS database, setconfig AS settings
+			FROM pg_db_role_setting WHERE pg_get_userbyid(setrole) = ANY ($1::name[])`,
+		},
+		{Name: "superusers", Into: &superusers, SQL: `SELECT rolname AS name FROM pg_authid WHERE rolsuper`},
+		{Name: "rights on the database", Into: &database, Then: func() { into.Database = entriesOf(database, superusers) }, Args: []string{want.Database}, SQL: databaseACL},
+		{Name: "rights inside the database", Into: &objects, Then: func() { into.Objects = entriesOf(objects, superusers) }, Session: true, SQL: objectACLs},
 	}
 }
 

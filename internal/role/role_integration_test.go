@@ -4,7 +4,6 @@ package role
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -165,13 +164,7 @@ func TestNotSuperuser(t *testing.T) {
 	}
 	defer c.CloseSoon()
 	var o Observation
-	if err := c.Ask(t.Context(), Queries(h.want, c.Version(), &o)); err != nil {
-		t.Fatalf("the batch died: %v", err)
-	}
-	if !errors.Is(o.Err(), ErrNotSuperuser) || len(o.Verifiers) != 0 {
-		t.Errorf("observed %v", o.Server)
-	}
-	if r := (plan.Plan{Resources: both(h.want, o)}).Report(); len(r.Refusals) != 2 || len(r.Changes) != 0 {
-		t.Errorf("refusals %v, changes %v", r.Refusals, r.Changes)
+	if err := c.Ask(t.Context(), Queries(h.want, c.Version(), &o)); postgres.ClassOf(err) != postgres.NotPermitted || len(o.Verifiers) != 0 {
+		t.Errorf("observed %v, error %v", o.Verifiers, err)
 	}
 }

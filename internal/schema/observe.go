@@ -60,63 +60,24 @@ type count struct {
 
 // Queries asks for the whole observation.
 func Queries(want Expected, database string, o *Observation) []postgres.Query {
-	names := func(objects []string) string { return "{" + strings.Join(objects, ",") + "}" }
-	tables, enums, functions := []string{}, []string{}, []string{}
-	for _, t := range want.Catalogue.Tables {
-		tables = append(tables, t.Name)
-	}
-	for _, t := range want.Catalogue.Enums {
-		enums = append(enums, t.Name)
-	}
-	for _, f := range want.Catalogue.Functions {
-		functions = append(functions, strings.TrimSuffix(f.Name, "()"))
-	}
-	c := &o.Catalogue
-	return append(IdentityQueries(database, o), []postgres.Query{
-		{Name: "the history", Into: &o.History, Session: true, SQL: `SELECT c.oid IS NOT NULL AS table,
-			coalesce(pg_get_userbyid(n.nspowner), '') AS owner
-			FROM (VALUES (1)) one LEFT JOIN pg_namespace n ON n.nspname = 'sessiondbd'
-			LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'migrations' AND c.relkind = 'r'`},
-		{Name: "the types", Into: &c.Enums, Session: true, Args: []string{names(enums)}, SQL: `SELECT t.typname AS name, t.typtype AS kind,
-			pg_get_userbyid(t.typowner) AS owner,
-			(SELECT coalesce(json_agg(e.enumlabel ORDER BY e.enumsortorder), '[]') FROM pg_enum e WHERE e.enumtypid = t.oid) AS labels
-			FROM pg_type t WHERE t.typnamespace = 'public'::regnamespace AND t.typname = ANY ($1::name[]) ORDER BY 1`},
-		{Name: "the tables", Into: &c.Tables, Session: true, Args: []string{names(tables)}, SQL: `SELECT c.relname AS name, c.relkind AS kind,
-			c.relpersistence AS persistence, pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity AS row_security
-			FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1::name[]) ORDER BY 1`},
-		{Name: "the columns", Into: &c.Columns, Session: true, SQL: `SELECT a.attname AS name,
-			format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k
-				WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)) AS not_null,
-			coalesce(pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE d.adrelid END), '') AS default, a.attgenerated::text || a.attidentity::text AS generated
-			FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-			WHERE a.attrelid = to_regclass('public.session') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`},
-		{Name: "the constraints", Into: &c.Constraints, Session: true, SQL: `SELECT conname AS name,
-			CASE WHEN contype = 'c' AND ` + tableLocked + ` THEN '' ELSE pg_get_constraintdef(oid) END AS definition, convalidated AS validated
-			FROM pg_constraint WHERE conrelid = to_regclass('public.session') AND (contype <> 'n' OR NOT convalidated) ORDER BY 1`},
-		{Name: "the indexes", Into: &c.Indexes, Session: true, SQL: `SELECT c.relname AS name,
-			CASE WHEN ` + tableLocked + ` THEN '' ELSE pg_get_indexdef(i.indexrelid) END AS definition,
-			i.indisvalid AND i.indisready AS valid,
-			EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.relid = i.indrelid AND i.indexrelid = p.index_relid) AS building,
-			EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS constraint
-			FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass('public.session') ORDER BY 1`},
-		{Name: "the functions", Into: &c.Functions, Session: true, Args: []string{names(functions)}, SQL: `SELECT p.proname || '()' AS name,
-			pg_get_userbyid(p.proowner) AS owner, pg_get_functiondef(p.oid) AS definition
-			FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY ($1::name[]) AND p.pronargs = 0
-			AND p.prokind = 'f' ORDER BY 1`},
-		{Name: "the triggers", Into: &c.Triggers, Session: true, SQL: `SELECT tgname AS name, pg_get_triggerdef(oid) AS definition,
-			tgenabled AS enabled FROM pg_trigger WHERE tgrelid = to_regclass('public.session') AND NOT tgisinternal ORDER BY 1`},
+	return slices.Concat(IdentityQueries(database, o), catalogueQueries(want.Catalogue, o), []postgres.Query{
+		{Name: "the history", Into: &o.History, Session: true, SQL: `SELECT
+			(SELECT relkind = 'r' FROM pg_class WHERE oid = to_regclass('sessiondbd.migrations')) AS table,
+			(SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'sessiondbd') AS owner`},
 		lockQuery(o),
+		lockerQuery(o),
 		// Only what the first answers make sensible: a table that is not there cannot be named in a query.
 		{
 			Name: "the applied migrations", Into: &o.Applied, Session: true, When: o.hasHistory,
-			SQL: `SELECT number, name, sha256, adopted, minimum FROM sessiondbd.migrations ORDER BY number`,
+			SQL: `SELECT number::int8 AS number, name::text AS name, sha256::text AS sha256, adopted::bool AS adopted, minimum::int8 AS minimum
+				FROM sessiondbd.migrations ORDER BY 1`,
 		},
 		{Name: "the rows without a timestamp", Into: &o.Nulls, Session: true, When: func() bool { return o.lacksNotNull() && o.unlocked() }, SQL: `SELECT
 			count(*) FILTER (WHERE created_at IS NULL) AS created_at, count(*) FILTER (WHERE updated_at IS NULL) AS updated_at
 			FROM ONLY public.session WHERE created_at IS NULL OR updated_at IS NULL`},
 		{Name: "the rows without their parent", Into: &o.Orphans, Session: true, When: func() bool { return o.lacksParentKey() && o.unlocked() }, SQL: `SELECT count(*) AS rows
 			FROM ONLY public.session s WHERE s.parent IS NOT NULL AND NOT EXISTS (SELECT FROM public.session p WHERE p.id = s.parent)`},
-	}...)
+	})
 }
 
 // IdentityQueries asks only which cluster and which database this is.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"sessiondbd/internal/postgres"
@@ -73,7 +74,7 @@ const filesSQL = `SELECT sourcefile, sourceline, lower(name) AS name, setting, e
 	ORDER BY seqno`
 
 const settingsSQL = `SELECT name, setting, boot_val, source, pending_restart FROM pg_settings
-	WHERE pending_restart OR name = ANY ($1::text[]) ORDER BY name`
+	WHERE pending_restart OR name = ANY ($1::text[])`
 
 // A backup that is being taken dies in a restart like a client; a standby comes back by itself.
 const sessionsSQL = `SELECT count(*) OVER () AS total, usename, datname, application_name, host(client_addr) AS client_addr
@@ -82,6 +83,16 @@ const sessionsSQL = `SELECT count(*) OVER () AS total, usename, datname, applica
 	  AND (backend_type = 'client backend' OR backend_type = 'walsender' AND application_name = 'pg_basebackup')
 	  AND (application_name = '` + postgres.ApplicationName + `' AND usename = session_user) IS NOT TRUE
 	ORDER BY backend_start LIMIT 5`
+
+// QueriesFor are Queries for a pass, which wants to know who is connected only where a restart may come of it: that question
+// looks at every process of the server.
+func QueriesFor(w Want, version int, into *Observation) []postgres.Query {
+	list := Queries(version, into)
+	list[len(list)-1].When = func() bool {
+		return slices.ContainsFunc(settings, func(s owned) bool { return s.restart && !s.fits(w, into.setting(s.name).Value) })
+	}
+	return list
+}
 
 // Queries ask for everything the diffs need. They may run in any database, as a superuser. into starts afresh.
 func Queries(version int, into *Observation) []postgres.Query {
@@ -94,15 +105,16 @@ func Queries(version int, into *Observation) []postgres.Query {
 	return []postgres.Query{
 		{Name: "the server's files", SQL: factsSQL, Into: &into.Server},
 		// Before pg_settings: reading the files is what makes a change on disk show up as pending there.
-		{Name: "pg_file_settings", SQL: filesSQL, Args: []string{textArray(ownedNames())}, Into: &into.Files},
-		{Name: "pg_settings", SQL: settingsSQL, Args: []string{textArray(names)}, Into: &into.Settings},
+		{Name: "pg_file_settings", SQL: filesSQL, Args: []string{postgres.Array(ownedNames())}, Into: &into.Files},
+		{Name: "pg_settings", SQL: settingsSQL, Args: []string{postgres.Array(names)}, Into: &into.Settings, Then: func() {
+			slices.SortFunc(into.Settings, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
+		}},
 		{Name: "pg_hba_file_rules", SQL: "SELECT " + file + `, line_number, type, database, user_name, address, netmask, auth_method, error
 			FROM pg_hba_file_rules`, Into: &into.Rules},
+		// The last: QueriesFor knows it by that.
 		{Name: "open sessions", SQL: sessionsSQL, Into: &into.Sessions},
 	}
 }
-
-func textArray(names []string) string { return "{" + strings.Join(names, ",") + "}" }
 
 // facts are the one row, or none of what it would say.
 func (o Observation) facts() Facts {
