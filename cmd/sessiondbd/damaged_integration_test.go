@@ -97,7 +97,7 @@ func TestDamaged(t *testing.T) {
 		{
 			name: "newer than the binary", resource: "migration/0005_future", says: []string{"newer than this binary", "install the newer sessiondbd"},
 			spoil: func(s *site) {
-				s.sql("sessiondb", "INSERT INTO sessiondbd.migrations (number, name, sha256, adopted, duration) VALUES (5, 'future', 'x', false, '1s')")
+				s.sql("sessiondb", "INSERT INTO sessiondbd.migrations (number, name, sha256, adopted, minimum, duration) VALUES (5, 'future', 'x', false, 5, '1s')")
 			},
 			mend: func(s *site) { s.sql("sessiondb", "DELETE FROM sessiondbd.migrations WHERE number = 5") },
 		},
