@@ -119,10 +119,8 @@ func (h *databaseHost) diff(o observation) []plan.Resource {
 
 // Begin takes the lock.
 func (h *databaseHost) Begin(ctx context.Context) (plan.Executor, func(), error) {
-	session := h.observer.Take()
-	w, err := postgres.Begin(ctx, h.target, session)
+	w, err := postgres.Begin(ctx, h.target, h.observer.Take)
 	if err != nil {
-		h.observer.Give(session)
 		return nil, nil, err
 	}
 	w.Alive = func() {

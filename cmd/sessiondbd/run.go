@@ -147,7 +147,7 @@ func (a *app) databasePart(p *daemon.Part, s setup) error {
 		return err
 	}
 	wake := make(chan string, 1)
-	h.observer.Standing, h.observer.Lost = true, wake
+	h.observer.Lost = wake
 	h.progress = make(chan struct{}, 1)
 	p.Host, p.Wake, p.Progress, p.Close = h, wake, h.progress, h.observer.Close
 	p.Describe = func(plan.Report) string { return h.describe() }

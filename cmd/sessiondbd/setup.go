@@ -74,8 +74,10 @@ func (s setup) database(opt options) (*databaseHost, error) {
 	if err != nil {
 		return nil, err
 	}
+	observer := postgres.NewObserver(t)
+	observer.Standing = true
 	return &databaseHost{
-		goals: g, target: t, observer: postgres.NewObserver(t),
+		goals: g, target: t, observer: observer,
 		memory: schema.Memory{Path: stateDir() + "/identity.json"},
 		files:  server.Files{Connect: t.ConnectMaintenance, Flag: restartFlag()},
 	}, nil

@@ -49,32 +49,25 @@ func (c *Conn) ask(ctx context.Context, queries []Query) error {
 	if len(queries) == 0 {
 		return nil
 	}
-	prepared := make([]*pgconn.StatementDescription, len(queries))
-	for i, q := range queries {
-		var err error
-		if prepared[i], err = c.statement(ctx, q.SQL); err != nil {
-			return fmt.Errorf("asking for %s: %w", q.Name, queryError(err))
-		}
-	}
 	p := c.StartPipeline(ctx)
+	fresh := make([]string, len(queries)) // names of statements that are prepared in this round trip
 	for i, q := range queries {
-		args := make([][]byte, len(q.Args))
-		for i, a := range q.Args {
-			args[i] = []byte(a)
-		}
-		if prepared[i] != nil {
-			p.SendQueryStatement(prepared[i], args, nil, nil)
-		} else {
-			p.SendQueryParams(q.SQL, args, nil, nil, nil)
-		}
+		fresh[i] = c.send(p, q)
 		if q.Early {
 			p.SendFlushRequest()
 		}
 	}
 	err := p.Sync()
 	for i := 0; err == nil && i < len(queries); i++ {
-		if err = queries[i].read(p); err != nil {
-			err = fmt.Errorf("asking for %s: %w", queries[i].Name, err)
+		q := queries[i]
+		if fresh[i] != "" {
+			c.asked[q.SQL], err = prepared(p, fresh[i])
+		}
+		if err == nil {
+			err = q.read(p)
+		}
+		if err != nil {
+			err = fmt.Errorf("asking for %s: %w", q.Name, err)
 		}
 	}
 	// Also after an error: the connection is ours again only then.
@@ -82,6 +75,45 @@ func (c *Conn) ask(ctx context.Context, queries []Query) error {
 		err = queryError(end)
 	}
 	return err
+}
+
+// send sends a query. On a connection that is kept, one that comes again is prepared, with the name that is returned: half of
+// what a look costs is planning. The queries name columns of system catalogues or cast them, so that statements stay valid.
+func (c *Conn) send(p *pgconn.Pipeline, q Query) (fresh string) {
+	args := make([][]byte, len(q.Args))
+	for i, a := range q.Args {
+		args[i] = []byte(a)
+	}
+	statement, again := c.asked[q.SQL]
+	switch {
+	case statement != nil:
+		p.SendQueryStatement(statement, args, nil, nil)
+	case again:
+		c.prepared++
+		fresh = fmt.Sprintf("q%d", c.prepared)
+		p.SendPrepare(fresh, q.SQL, nil)
+		p.SendQueryPrepared(fresh, args, nil, nil)
+	default:
+		if c.asked != nil {
+			c.asked[q.SQL] = nil
+		}
+		p.SendQueryParams(q.SQL, args, nil, nil, nil)
+	}
+	return fresh
+}
+
+// prepared takes the description of the next statement that was sent to be prepared.
+func prepared(p *pgconn.Pipeline, name string) (*pgconn.StatementDescription, error) {
+	next, err := p.GetResults()
+	if err != nil {
+		return nil, queryError(err)
+	}
+	s, ok := next.(*pgconn.StatementDescription)
+	if !ok {
+		return nil, fmt.Errorf("the server answered with %T", next)
+	}
+	s.Name = name // which the server's answer lacks
+	return s, nil
 }
 
 // read takes the rows of the next query that was sent.
@@ -105,22 +137,4 @@ func (q Query) read(p *pgconn.Pipeline) error {
 		q.Then()
 	}
 	return nil
-}
-
-// statement is how a query is prepared. On a connection that is kept, one that comes again is prepared: half of what a look
-// costs is planning. The queries name columns of system catalogues or cast them, so that the statements stay valid.
-func (c *Conn) statement(ctx context.Context, sql string) (*pgconn.StatementDescription, error) {
-	if c.asked == nil {
-		return nil, nil
-	}
-	s, again := c.asked[sql]
-	if again && s == nil {
-		c.prepared++
-		var err error
-		if s, err = c.Prepare(ctx, fmt.Sprintf("q%d", c.prepared), sql, nil); err != nil {
-			return nil, err
-		}
-	}
-	c.asked[sql] = s
-	return s, nil
 }

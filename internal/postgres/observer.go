@@ -34,6 +34,9 @@ func (o *Observer) Take() *Conn {
 
 // Give brings a connection to the session database back. One that is not standing is closed.
 func (o *Observer) Give(c *Conn) {
+	if c == nil {
+		return
+	}
 	o.sentinel.rest()
 	if o.conn != nil && o.conn != c {
 		o.conn.CloseSoon()

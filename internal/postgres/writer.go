@@ -18,7 +18,8 @@ const retryFor = 20 * time.Second
 type Writer struct {
 	target  Target
 	lock    *Conn // maintenance database; holds the lock
-	session *Conn // session database; dialled when the first step needs it
+	lend    func() *Conn
+	session *Conn // session database; lent or dialled when the first step needs it
 	patient time.Duration
 	waited  time.Duration // in vain, by all steps so far
 
@@ -30,9 +31,9 @@ type Writer struct {
 	Alive func()
 }
 
-// Begin takes the lock. session, which may be nil, is a connection to the session database that the writer may use but
-// does not own.
-func Begin(ctx context.Context, t Target, session *Conn) (*Writer, error) {
+// Begin takes the lock. lend, which may be nil, is called when the first step needs the session database, and may return a
+// connection to it, which End gives back.
+func Begin(ctx context.Context, t Target, lend func() *Conn) (*Writer, error) {
 	c, err := t.ConnectMaintenance(ctx)
 	if err != nil {
 		return nil, err
@@ -41,10 +42,11 @@ func Begin(ctx context.Context, t Target, session *Conn) (*Writer, error) {
 		c.CloseSoon()
 		return nil, err
 	}
-	return &Writer{target: t, lock: c, session: session, patient: blockedFor}, nil
+	return &Writer{target: t, lock: c, lend: lend, patient: blockedFor}, nil
 }
 
-// End gives the lock back and returns the connection to the session database, which is now the caller's.
+// End gives the lock back and returns the connection to the session database, which is now the caller's; nil: no step needed
+// one.
 func (w *Writer) End() *Conn {
 	w.lock.CloseSoon()
 	return w.session
@@ -142,6 +144,9 @@ func (w *Writer) conn(ctx context.Context, where Where) (*Conn, error) {
 	if where == Maintenance {
 		w.hook(w.lock)
 		return w.lock, nil
+	}
+	if w.lend != nil {
+		w.session, w.lend = w.lend(), nil
 	}
 	if w.session.Dead() || w.session.Database != w.target.database {
 		c, err := w.target.ConnectSession(ctx)
