@@ -114,6 +114,7 @@ type manager struct {
 	began time.Time
 	heard []string
 	pings []time.Duration
+	ready func() // what READY sets free
 }
 
 func (m *manager) hear(s string) error {
@@ -123,11 +124,17 @@ func (m *manager) hear(s string) error {
 	return nil
 }
 
-func (m *manager) Ready(s string) error                { return m.hear("READY " + s) }
 func (m *manager) Status(s string) error               { return m.hear("STATUS " + s) }
 func (m *manager) Reloading() error                    { return m.hear("RELOADING") }
 func (m *manager) Stopping() error                     { return m.hear("STOPPING") }
 func (m *manager) ExtendTimeout(d time.Duration) error { return m.hear(fmt.Sprintf("EXTEND %v", d)) }
+
+func (m *manager) Ready(s string) error {
+	if m.ready != nil {
+		m.ready()
+	}
+	return m.hear("READY " + s)
+}
 
 func (m *manager) Watchdog() error {
 	m.mu.Lock()

@@ -49,6 +49,20 @@ func TestReadyOnlyAfterVerification(t *testing.T) {
 	})
 }
 
+// `systemctl start sessiondbd && sessiondbd status` asks right after READY.
+func TestReadyFindsTheStateWritten(t *testing.T) {
+	var at State
+	var err error
+	onBench(t, func(b *bench) {
+		b.manager.ready = func() { at, err = ReadState(b.path) }
+	}, func(b *bench) {
+		b.heard("STATUS starting", "READY "+fine)
+		if err != nil || at.State != Converged || !at.Ready {
+			t.Errorf("state at READY: %v %+v", err, at)
+		}
+	})
+}
+
 func TestDegradedIsReadyOnlyWhileServing(t *testing.T) {
 	for _, serving := range []bool{true, false} {
 		onBench(t, func(b *bench) {

@@ -140,6 +140,7 @@ func (l *loop) conclude(ctx context.Context, r result, reason string, began time
 	l.state.record(v, r, passOf(reason, began))
 	if v.ready && !l.state.Ready {
 		l.state.Ready = true
+		l.file.write(l.state) // before READY: whom that lets go on asks `status` next
 		l.log.Info("ready", "status", v.status)
 		l.notify.ready(v.status)
 	}

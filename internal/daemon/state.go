@@ -73,6 +73,9 @@ func (s *State) record(v verdict, r result, p Pass) {
 	s.Items = itemsOf(s.Items, r, p.At)
 }
 
+// gravity orders the states of a resource: the gravest of its turns is its state.
+var gravity = map[string]int{"in_sync": 0, "drift": 1, "blocked": 2, "refused": 3}
+
 // itemsOf says of each resource how it was last seen. Those that the pass did not get to see keep their time.
 func itemsOf(old []Resource, r result, now time.Time) []Resource {
 	before := map[string]time.Time{}
@@ -84,6 +87,7 @@ func itemsOf(old []Resource, r result, now time.Time) []Resource {
 		blocked[b.Resource] = true
 	}
 	items := []Resource{}
+	at := map[string]int{} // a resource may have its turn more than once in a pass; here it is one
 	for _, res := range r.last.Resources {
 		it := Resource{res.Name, "in_sync", now}
 		switch {
@@ -94,8 +98,15 @@ func itemsOf(old []Resource, r result, now time.Time) []Resource {
 		case len(res.Changes) > 0:
 			it = Resource{res.Name, "drift", before[res.Name]}
 		}
-		items = append(items, it)
-		delete(blocked, res.Name)
+		if i, again := at[res.Name]; !again {
+			at[res.Name] = len(items)
+			items = append(items, it)
+		} else if gravity[it.State] > gravity[items[i].State] {
+			items[i] = it
+		}
+	}
+	for name := range at {
+		delete(blocked, name)
 	}
 	for _, b := range r.outcome.Blocked {
 		if blocked[b.Resource] {

@@ -83,7 +83,8 @@ func TestResourcesKeepTheTimeOfTheirLastVerification(t *testing.T) {
 	old := []Resource{{"a", "in_sync", before}, {"b", "in_sync", before}, {"c", "in_sync", before}, {"d", "in_sync", before}, {"gone", "in_sync", before}}
 	r := result{
 		last: plan.Plan{Resources: []plan.Resource{
-			{Name: "a"}, {Name: "b", Changes: []plan.Change{{}}}, {Name: "c", Refusals: []plan.Refusal{{}}}, {Name: "e", Changes: []plan.Change{{}}},
+			{Name: "a"}, {Name: "b"}, {Name: "b", Changes: []plan.Change{{}}}, {Name: "b"}, // in turns
+			{Name: "c", Refusals: []plan.Refusal{{}}}, {Name: "e", Changes: []plan.Change{{}}},
 		}},
 		outcome: plan.Outcome{Report: plan.Report{Blocked: []plan.Blocked{{Resource: "e"}, {Resource: "d"}}}},
 	}
