@@ -2,6 +2,7 @@ package role
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -144,7 +145,10 @@ var drifts = []struct {
 		"the initial one in use, and another enforced", password("s3cret", "sessionpass123", initialStored), nothing,
 		[]string{`role/sessionuser update password [differs from credential sessionuser.password→as in credential sessionuser.password]: ALTER ROLE "sessionuser" PASSWORD '…`},
 	},
-	{"the initial one enforced", password("sessionpass123", "sessionpass123", initialStored), password("sessionpass123", "", initialStored), []string{initialWarning}},
+	{"the documented one enforced", password("sessionpass123", "", initialStored), password("s3cret", "sessionpass123", secretStored), []string{initialWarning}},
+	{"an initial one of the config's own", password("", "0ld", stored("0ld")), password("", "0ld", secretStored), []string{
+		strings.Replace(initialWarning, "the documented initial password is in use: whoever read the documentation", "the initial password of the config is in use: whoever can read the config", 1),
+	}},
 	{
 		"no source and no password", password("", "", ""), all(password("", "", ""), spec(func(s *Spec) { s.Password.Managed = false })),
 		[]string{`role/sessionuser warning: it has no password: nobody can log in as sessionuser over the network → printf %s 'NEW PASSWORD' | sudo install -m 0400 /dev/stdin /etc/credstore/sessionuser.password && sudo systemctl restart sessiondbd`},

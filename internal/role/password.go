@@ -55,10 +55,21 @@ func (d *differ) password(r *plan.Resource, s Spec) {
 		r.Warn("it has no password: nobody can log in as "+s.Name+" over the network", newPassword(s))
 		return
 	}
-	if p.Initial != "" && (p.Enforced == p.Initial || p.Enforced == "" && (stored == "" || has(p.Initial))) {
+	inUse := p.Enforced
+	if inUse == "" && (stored == "" || has(p.Initial)) {
+		inUse = p.Initial
+	}
+	switch inUse {
+	case "":
+	case documented:
 		r.Warn("the documented initial password is in use: whoever read the documentation can log in from a VM", newPassword(s))
+	case p.Initial:
+		r.Warn("the initial password of the config is in use: whoever can read the config can log in from a VM", newPassword(s))
 	}
 }
+
+// documented is the password that session-database.md gives to everybody.
+const documented Secret = "sessionpass123"
 
 // differs describes what is stored without showing it.
 func differs(stored, source string) string {
