@@ -49,6 +49,9 @@ func explain(command, complaint string, err error) error {
 	switch {
 	case containsAny(complaint, "you must be root", "Permission denied", "Operation not permitted"):
 		return fmt.Errorf("%s: %w: %s: run it as root or with CAP_NET_ADMIN", command, ErrNotPermitted, complaint)
+	case containsAny(complaint, "Address family not supported"): // AF_INET, which nft does without, is closed to the unit
+		return fmt.Errorf("%s: %w: %s: the legacy back end needs the drop-in examples/legacy-iptables.conf of sessiondbd's documentation, or set firewall.backend: auto",
+			command, ErrNotPermitted, complaint)
 	case containsAny(complaint, "holding the xtables lock", "Resource temporarily unavailable"):
 		return fmt.Errorf("%s: %w: %s: try again; `fuser /run/xtables.lock` names who holds it", command, ErrBusy, complaint)
 	case complaint == "":

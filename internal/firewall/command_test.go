@@ -16,6 +16,7 @@ func TestExplain(t *testing.T) {
 		"iptables-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)\n":  ErrNotPermitted,
 		"Fatal: can't open lock file /run/xtables.lock: Permission denied\n":                                                ErrNotPermitted,
 		"Another app is currently holding the xtables lock; still 4s 0us time ahead to have a chance to grab the lock...\n": ErrBusy,
+		"iptables-save v1.8.9 (legacy): Cannot initialize: Address family not supported by protocol\n":                      ErrNotPermitted,
 		"iptables-restore: line 3 failed\n": other,
 		"":                                  other,
 	} {

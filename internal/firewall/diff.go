@@ -12,8 +12,7 @@ import (
 func Diff(spec Spec, have Observation) []plan.Resource {
 	out := []plan.Resource{{Name: ipv4.resource()}, {Name: ipv6.resource()}}
 	if spec.Backend == Off {
-		out[0].Warn(fmt.Sprintf("firewall.backend is off: port %d is guarded by pg_hba.conf alone", spec.Port),
-			"set firewall.backend: auto, or guard the port with a firewall of your own")
+		diffOff(out, spec, have)
 		return out
 	}
 	diffFamily(&out[0], ipv4, spec, have)
@@ -23,6 +22,23 @@ func Diff(spec Spec, have Observation) []plan.Resource {
 	}
 	diffFamily(&out[1], ipv6, spec, have)
 	return out
+}
+
+// diffOff changes nothing, but a chain that is left from before still decides.
+func diffOff(out []plan.Resource, spec Spec, have Observation) {
+	stands := false
+	for i, r := range Absent(have) {
+		if len(r.Changes) > 0 {
+			stands = true
+			out[i].Warn("firewall.backend is off, and the rules from before still stand: who reaches the port is decided by them, and they are not kept up",
+				"sudo sessiondbd remove --only firewall, or set firewall.backend: auto")
+		}
+		out[i].Warnings = append(out[i].Warnings, r.Warnings...)
+	}
+	if !stands {
+		out[0].Warn(fmt.Sprintf("firewall.backend is off: port %d is guarded by pg_hba.conf alone", spec.Port),
+			"set firewall.backend: auto, or guard the port with a firewall of your own")
+	}
 }
 
 func diffFamily(r *plan.Resource, f family, spec Spec, have Observation) {

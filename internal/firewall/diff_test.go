@@ -357,6 +357,10 @@ func TestWarnings(t *testing.T) {
 		{"no IPv6", func(_ *Spec, o *Observation) { o.NoIPv6, o.IPv6 = true, Ruleset{} }, []plan.Warning{{
 			Resource: "firewall/ipv6", Summary: "this kernel has no IPv6, so there is nothing to guard", Remedy: "none needed: the rules follow when IPv6 appears",
 		}}},
+		{"off, with rules from before", func(s *Spec, o *Observation) { s.Backend, o.IPv6 = Off, Ruleset{} }, []plan.Warning{{
+			Resource: "firewall/ipv4", Summary: "firewall.backend is off, and the rules from before still stand: who reaches the port is decided by them, and they are not kept up",
+			Remedy: "sudo sessiondbd remove --only firewall, or set firewall.backend: auto",
+		}}},
 		{"off", func(s *Spec, o *Observation) { s.Backend = Off; *o = Observation{Backend: Off} }, []plan.Warning{{
 			Resource: "firewall/ipv4", Summary: "firewall.backend is off: port 5432 is guarded by pg_hba.conf alone",
 			Remedy: "set firewall.backend: auto, or guard the port with a firewall of your own",

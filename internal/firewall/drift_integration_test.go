@@ -148,6 +148,36 @@ func TestRemoveLeavesNoTrace(t *testing.T) {
 	})
 }
 
+// Rules that stand although the firewall was switched off are named until they are gone.
+func TestOffNamesWhatStands(t *testing.T) {
+	inHypervisor(t, func(t *testing.T, w world) {
+		spec := twoVMs()
+		spec.Backend = Off
+		said := func() string {
+			var all []string
+			for _, r := range Diff(spec, observed(t, opened(t, Off))) {
+				for _, w := range r.Warnings {
+					all = append(all, r.Name+": "+w.Summary)
+				}
+			}
+			return strings.Join(all, "\n")
+		}
+		const alone, stands = "guarded by pg_hba.conf alone", "the rules from before still stand"
+		if s := said(); !strings.Contains(s, alone) || strings.Contains(s, stands) {
+			t.Errorf("bare: %s", s)
+		}
+		h := opened(t, NFT)
+		converge(t, h, twoVMs())
+		if s := said(); strings.Contains(s, alone) || strings.Count(s, stands) != 2 {
+			t.Errorf("converged before: %s", s)
+		}
+		absent(t, h)
+		if s := said(); !strings.Contains(s, alone) || strings.Contains(s, stands) {
+			t.Errorf("removed: %s", s)
+		}
+	})
+}
+
 // What an earlier life left in the other back end is named.
 func TestOtherBackendIsNamed(t *testing.T) {
 	inHypervisor(t, func(t *testing.T, w world) {

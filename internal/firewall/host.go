@@ -14,6 +14,7 @@ import (
 // Host is the firewall of this machine as its tools reach it.
 type Host struct {
 	backend string // NFT, Legacy or Off
+	left    *Host  // to look for rules from before, while it is Off; nil: they cannot be looked for
 	dirs    []string
 	tools   map[family]tools
 
@@ -36,6 +37,10 @@ func Open(ctx context.Context, backend string) (*Host, error) {
 func open(ctx context.Context, backend string, dirs []string) (*Host, error) {
 	h := &Host{backend: backend, dirs: dirs, tools: map[family]tools{}, readers: map[family]*iptables.IPTables{}}
 	if backend == Off {
+		// Without tools or the permission nobody can tell, and nobody promised to.
+		if left, err := open(ctx, Auto, dirs); err == nil {
+			h.left = left
+		}
 		return h, nil
 	}
 	base, err := h.detect(ctx, backend)

@@ -15,7 +15,7 @@ import (
 func (h *Host) Observe(ctx context.Context) (Observation, error) {
 	o := Observation{Backend: h.backend}
 	if h.backend == Off {
-		return o, nil
+		return h.leftBehind(ctx), nil
 	}
 	o.NoIPv6 = noIPv6()
 	var wg sync.WaitGroup
@@ -30,6 +30,16 @@ func (h *Host) Observe(ctx context.Context) (Observation, error) {
 		return Observation{}, err
 	}
 	return o, nil
+}
+
+// leftBehind is what there is of ours while the firewall is somebody else's. What cannot be seen is taken for nothing.
+func (h *Host) leftBehind(ctx context.Context) Observation {
+	if h.left != nil {
+		if o, err := h.left.Observe(ctx); err == nil {
+			return o
+		}
+	}
+	return Observation{Backend: Off}
 }
 
 func (h *Host) observeFamily(ctx context.Context, f family) (Ruleset, error) {
