@@ -51,6 +51,9 @@ func (a *app) configCommand() *cobra.Command {
 			if _, err := readSecrets(cfg); err != nil {
 				return err
 			}
+			if err := unreadable(cfg); err != nil {
+				return err
+			}
 			path := cfg.Path
 			if path == "" {
 				path = "no config file: the defaults"

@@ -161,7 +161,7 @@ func (a *app) startLog() error {
 func (a *app) loadConfig() (*config.Config, error) {
 	cfg, err := config.Load(a.configPath, a.configSet)
 	if err != nil {
-		return nil, configError{err}
+		return nil, configError{withRemedy(err, openToAll(a.configPath))}
 	}
 	if _, err := databaseTarget(cfg); err != nil {
 		return nil, err

@@ -159,7 +159,7 @@ func TestNotPermitted(t *testing.T) {
 			t.Error("nobody changed the firewall")
 		}
 		s.must(os.Chmod(s.path("config.yaml"), 0o600))
-		s.runIn(nobody, "plan").check(t, "an unreadable config", exitConfig, "config.yaml: permission denied")
+		s.runIn(nobody, "plan").check(t, "an unreadable config", exitConfig, "config.yaml: permission denied: run it as root, or for the services: sudo chmod a+rX "+s.dir)
 	})
 	t.Run("root as the database's user", func(t *testing.T) {
 		t.Parallel()
@@ -250,4 +250,25 @@ func TestFolders(t *testing.T) {
 	if s.read("new/state/identity.json") == "" {
 		t.Error("nothing is remembered")
 	}
+	c := s.command("run")
+	c.Argv = slices.Concat(elsewhere, c.Argv)
+	p, err := s.ns.StartCommand(t.Context(), c)
+	s.must(err)
+	eventually(t, "both parts of the daemon are seen", 10*time.Second, func() bool { return s.runIn(elsewhere, "status").code == exitOK })
+	s.must(p.Kill())
+}
+
+// What root can read and the service cannot is told before the service fails of it.
+func TestUnreadablePassword(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{})
+	s.write("password", "another pass\n")
+	s.configure(strings.Replace(s.read("config.yaml"), "credential: none-such", "file: password", 1))
+	s.want(exitOK, []string{"config", "check"}, "ok")
+	s.must(os.Chown(s.path("password"), 0, 0))
+	s.must(os.Chmod(s.path("password"), 0o600))
+	remedy := "sudo chown postgres " + s.path("password")
+	s.want(exitConfig, []string{"config", "check"}, "roles[0].password.file", "user postgres", remedy)
+	asService := []string{"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"}
+	s.runIn(asService, "run", "--only", "database").check(t, "run", exitConfig, "permission denied", remedy)
 }

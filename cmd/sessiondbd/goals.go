@@ -18,6 +18,7 @@ type goals struct {
 // options are what the command line adds to the config.
 type options struct {
 	look       bool // and change nothing
+	stay       bool // as the daemon, which tells of itself
 	remove     bool
 	acceptNew  bool
 	restartNow bool

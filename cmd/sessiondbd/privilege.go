@@ -26,7 +26,7 @@ import (
 // switchUser, when root runs us, runs the same command as the database's user and ends with its exit code: peer
 // authentication wants that user, and nothing that talks to the database needs root. What keeps it from that, and concerns
 // the database part alone, is returned as noUser. Who only looks makes no folders.
-func switchUser(cfg *config.Config, s secrets, firewall, look bool) (noUser, err error) {
+func switchUser(cfg *config.Config, s secrets, firewall bool, opt options) (noUser, err error) {
 	if os.Geteuid() != 0 || cfg.Database.OSUser == "root" {
 		return nil, nil
 	}
@@ -38,10 +38,14 @@ func switchUser(cfg *config.Config, s secrets, firewall, look bool) (noUser, err
 	if err != nil {
 		return fmt.Errorf("database.os_user: %w", err), nil
 	}
-	for _, dir := range []string{stateDir(), runDir(database)} {
-		if look {
-			break
-		}
+	var dirs []string
+	if !opt.look {
+		dirs = []string{stateDir(), runDir(database)}
+	}
+	if opt.stay && firewall {
+		dirs = append(dirs, runDir(fire))
+	}
+	for _, dir := range dirs {
 		if err := ownedDir(dir, cred); err != nil {
 			return fmt.Errorf("a folder for the database's user: %w", err), nil
 		}

@@ -30,7 +30,7 @@ func (a *app) runCommand() *cobra.Command {
 
 func (a *app) run(ctx context.Context) error {
 	parts := a.parts()
-	s, err := a.setup(parts, options{})
+	s, err := a.setup(parts, options{stay: true})
 	if err != nil {
 		return err
 	}

@@ -25,12 +25,13 @@ func readSecrets(cfg *config.Config) (secrets, error) {
 	var errs []error
 	for i, r := range cfg.Roles {
 		path, name := r.Password.File, "file"
+		remedy := giveTo(cfg.Database.OSUser, path)
 		if c := r.Password.Credential; c != "" {
 			p, ok := systemd.Credential(c)
 			if !ok {
 				continue
 			}
-			path, name = p, "credential"
+			path, name, remedy = p, "credential", "sudo systemctl restart sessiondbd"
 		}
 		if path == "" {
 			continue
@@ -40,7 +41,7 @@ func readSecrets(cfg *config.Config) (secrets, error) {
 			err = role.CheckPassword(text)
 		}
 		if err != nil {
-			errs = append(errs, configPathError(cfg, fmt.Sprintf("roles[%d].password.%s", i, name), fmt.Errorf("%s: %w", path, err)))
+			errs = append(errs, configPathError(cfg, fmt.Sprintf("roles[%d].password.%s", i, name), withRemedy(fmt.Errorf("%s: %w", path, err), remedy)))
 			continue
 		}
 		s[r.Name] = role.Secret(text)

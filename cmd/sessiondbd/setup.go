@@ -42,7 +42,7 @@ func (a *app) setup(parts []string, opt options) (setup, error) {
 	if s.secrets, err = readSecrets(cfg); err != nil {
 		return setup{}, err
 	}
-	s.noUser, err = switchUser(cfg, s.secrets, a.has(fire), opt.look)
+	s.noUser, err = switchUser(cfg, s.secrets, a.has(fire), opt)
 	return s, err
 }
 
