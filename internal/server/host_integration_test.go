@@ -107,7 +107,7 @@ func (h *host) look(ctx context.Context) (Observation, error) {
 		return o, err
 	}
 	defer c.CloseSoon()
-	if err := c.Ask(ctx, Queries(c.Version(), &o)); err != nil {
+	if err := c.Ask(ctx, append(Queries(c.Version(), &o), socketsQuery(&o))); err != nil {
 		return o, err
 	}
 	return o, asServer(h.DataDir, o.Probe)

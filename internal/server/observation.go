@@ -15,7 +15,8 @@ type Observation struct {
 	Files    []FileSetting
 	Rules    []Rule
 	Sessions []Session
-	Local    Local // from Probe
+	Sockets  []Socket // only for ListenGateways
+	Local    Local    // from Probe
 }
 
 // Facts are where the server's files are, beside what they hold.
@@ -90,6 +91,9 @@ func QueriesFor(w Want, version int, into *Observation) []postgres.Query {
 	list := Queries(version, into)
 	list[len(list)-1].When = func() bool {
 		return slices.ContainsFunc(settings, func(s owned) bool { return s.restart && !s.fits(w, into.setting(s.name).Value) })
+	}
+	if w.Listen == ListenGateways {
+		list = slices.Insert(list, 0, socketsQuery(into))
 	}
 	return list
 }

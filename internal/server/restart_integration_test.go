@@ -163,3 +163,22 @@ func TestListenGateways(t *testing.T) {
 		t.Errorf("the outsider's address: %s", got)
 	}
 }
+
+// Without the kernel's leave to bind ahead, PostgreSQL skips an address that comes later, and says so nowhere but in its log.
+func TestListenGatewaysComesLater(t *testing.T) {
+	h := newHost(t)
+	h.want.Listen = ListenGateways
+	h.must(h.ns.IP(t.Context(), "addr del 10.2.0.1/24 dev lo"))
+	h.oneshot(h.Restart)
+	h.settle()
+	h.must(h.ns.IP(t.Context(), "addr add 10.2.0.1/24 dev lo"))
+	said := func() string { return flat(Settings(h.want, h.observe())) }
+	const missing = "PostgreSQL does not listen on 10.2.0.1:"
+	if got := h.login("sessionuser", "sessiondb", vm2); !strings.Contains(got, "Connection refused") || !strings.Contains(said(), missing) || Admitted(h.want, h.observe()) != 1 {
+		t.Errorf("not bound: login %q, %d networks, said %q", got, Admitted(h.want, h.observe()), said())
+	}
+	h.must(h.Restart(t.Context()))
+	if got := h.login("sessionuser", "sessiondb", vm2); got != "in" || strings.Contains(said(), missing) || Admitted(h.want, h.observe()) != 2 {
+		t.Errorf("bound: login %q, %d networks, said %q", got, Admitted(h.want, h.observe()), said())
+	}
+}

@@ -35,6 +35,7 @@ func Settings(w Want, o Observation) []plan.Resource {
 	}
 	o.checkPort(&r, w)
 	o.checkConnections(&r, w)
+	o.checkBound(&r, w)
 	return []plan.Resource{r}
 }
 
