@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ type loop struct {
 	dog       <-chan time.Time
 	stopDog   func()
 	stopping  bool
+	rested    bool
 }
 
 func newLoop(p Part, o Options) *loop {
@@ -87,6 +89,7 @@ func (l *loop) stop() {
 // wait returns the reason for the next pass, or "" when ctx is done. The watchdog is fed here, because waiting is
 // progress; during a pass it is fed by what the pass achieves.
 func (l *loop) wait(ctx context.Context) string {
+	l.rest()
 	timer := time.NewTimer(l.delay())
 	defer timer.Stop()
 	var burst <-chan time.Time
@@ -113,6 +116,14 @@ func (l *loop) wait(ctx context.Context) string {
 		case <-l.dog:
 			l.notify.watchdog()
 		}
+	}
+}
+
+// rest gives back to the kernel, once, what starting took: a daemon lives for months with it otherwise.
+func (l *loop) rest() {
+	if l.state.Ready && !l.rested {
+		l.rested = true
+		debug.FreeOSMemory()
 	}
 }
 
