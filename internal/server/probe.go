@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -109,7 +110,7 @@ const nixStore = "/nix/store/"
 // access asks the kernel, which also knows of read-only mounts.
 func access(path string) bool { return syscall.Access(path, 2) == nil } // W_OK, access(2)
 
-var includeLine = regexp.MustCompile(`(?im)^[ \t]*include_dir(?:[ \t]*=[ \t]*|[ \t]+)(?:'([^'\n]+)'|([^'#\s]+))`)
+var includeLine = lazy(`(?im)^[ \t]*include_dir(?:[ \t]*=[ \t]*|[ \t]+)(?:'([^'\n]+)'|([^'#\s]+))`)
 
 // includeDir is the last directory that the text of postgresql.conf includes, or empty.
 func includeDir(path, content string) string {
@@ -130,9 +131,14 @@ func lastInclude(content string) (dir string, line int) {
 		if start := strings.TrimLeft(text, " \t"); len(start) < len(word) || !strings.EqualFold(start[:len(word)], word) {
 			continue
 		}
-		if m := includeLine.FindStringSubmatch(text); m != nil {
+		if m := includeLine().FindStringSubmatch(text); m != nil {
 			dir, line = m[1]+m[2], n
 		}
 	}
 	return dir, line
+}
+
+// lazy compiles an expression when it is first used: every start of the program would pay for it.
+func lazy(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }

@@ -2,16 +2,15 @@ package server
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
 // debianConfig is where Debian keeps a cluster's configuration: version, then name.
-var debianConfig = regexp.MustCompile(`^/etc/postgresql/([0-9]{2})/([A-Za-z0-9][A-Za-z0-9_.-]{0,62})/postgresql\.conf$`)
+var debianConfig = lazy(`^/etc/postgresql/([0-9]{2})/([A-Za-z0-9][A-Za-z0-9_.-]{0,62})/postgresql\.conf$`)
 
 // unit is the systemd unit that runs the server.
 func (o Observation) unit() string {
-	if m := debianConfig.FindStringSubmatch(o.facts().ConfigFile); m != nil {
+	if m := debianConfig().FindStringSubmatch(o.facts().ConfigFile); m != nil {
 		return "postgresql@" + m[1] + "-" + m[2] + ".service"
 	}
 	return "postgresql.service"

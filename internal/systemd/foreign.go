@@ -29,6 +29,9 @@ func ForeignUnits(dirs []string) []ForeignUnit {
 			// Drop-ins under the name of an alias change the unit behind it: ours.
 			for _, base := range []string{name, name + ".d"} {
 				u := ForeignUnit{name, filepath.Join(dir, base), ""}
+				if _, err := os.Lstat(u.Path); err != nil { // the usual case, in every pass
+					continue
+				}
 				target, err := filepath.EvalSymlinks(u.Path)
 				if err != nil || filepath.Base(target) != base || masks(target) {
 					continue

@@ -10,12 +10,15 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 )
 
 // postgresqlUnit is what the daemon may ask root to restart: the unit of the whole service, or one cluster's instance
 // as Debian names it (VERSION-NAME).
-var postgresqlUnit = regexp.MustCompile(`^postgresql(@[0-9]{2}-[A-Za-z0-9][A-Za-z0-9_.-]{0,62})?\.service$`)
+var postgresqlUnit = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^postgresql(@[0-9]{2}-[A-Za-z0-9][A-Za-z0-9_.-]{0,62})?\.service$`)
+})
 
 // ErrNotPostgreSQL says that a restart was asked for of something that is not PostgreSQL.
 var ErrNotPostgreSQL = errors.New("not a unit of PostgreSQL (postgresql.service or postgresql@VERSION-NAME.service)")
@@ -34,7 +37,7 @@ func RestartPostgreSQL(ctx context.Context, flag string, restart func(ctx contex
 	if err != nil {
 		return fmt.Errorf("restart flag: %w", err)
 	}
-	if !postgresqlUnit.MatchString(unit) {
+	if !postgresqlUnit().MatchString(unit) {
 		return fmt.Errorf("restart flag %s: %.80q: %w", flag, unit, ErrNotPostgreSQL)
 	}
 	if err := restart(ctx, unit); err != nil {
