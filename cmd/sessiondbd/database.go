@@ -97,11 +97,18 @@ func (h *databaseHost) look(ctx context.Context) (observation, error) {
 
 // diff puts the rooms' resources in order: the door is closed first and opened last.
 func (h *databaseHost) diff(o observation) []plan.Resource {
-	list := server.Settings(h.goals.server, o.server)
-	list = append(list, role.Owner(h.goals.role, o.role)...)
+	list := slices.Concat(server.Settings(h.goals.server, o.server), role.Owner(h.goals.role, o.role))
 	database := schema.DiffDatabase(h.goals.schema, o.schema)
 	warnOneshots(&database, o.units)
-	list = append(list, database)
+	if schema.Elsewhere(h.goals.schema, o.schema) {
+		// Somebody else's server, for all that we know: not even its settings are ours.
+		for i := range list {
+			list[i].Needs = append(slices.Clone(list[i].Needs), database.Name)
+		}
+		list = slices.Insert(list, 0, database)
+	} else {
+		list = append(list, database)
+	}
 	inside := slices.Concat(
 		schema.Diff(h.goals.schema, o.schema),
 		[]plan.Resource{schema.DiffOwner(h.goals.schema, o.schema)},

@@ -65,6 +65,12 @@ func DiffDatabase(g Goal, have Observation) plan.Resource {
 	return r
 }
 
+// Elsewhere says whether this is another cluster than the remembered one, and nobody has said that it is meant.
+func Elsewhere(g Goal, have Observation) bool {
+	old := have.Remembered
+	return old != nil && old.Database == g.Database && !g.AcceptNew && len(have.Cluster) == 1 && have.Cluster[0].SystemIdentifier != old.Cluster
+}
+
 // DiffOwner compares the database's owner. It is the same resource once more, after the schema: a database whose adoption
 // is refused is left as it is, its owner included.
 func DiffOwner(g Goal, have Observation) plan.Resource {
