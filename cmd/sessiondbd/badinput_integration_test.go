@@ -258,17 +258,24 @@ func TestFolders(t *testing.T) {
 	s.must(p.Kill())
 }
 
-// What root can read and the service cannot is told before the service fails of it.
-func TestUnreadablePassword(t *testing.T) {
+// What root can read and the service cannot is told before the service fails of it; not of a draft elsewhere.
+func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, lab.ClusterOptions{})
 	s.write("password", "another pass\n")
-	s.configure(strings.Replace(s.read("config.yaml"), "credential: none-such", "file: password", 1))
-	s.want(exitOK, []string{"config", "check"}, "ok")
+	s.configure(strings.Replace(s.read("config.yaml"), "credential: none-such", "file: "+s.path("password"), 1))
+	installed := func(files string) result { // /etc/sessiondbd of its own
+		s.t.Helper()
+		const etc = "mount -t tmpfs none /mnt; mkdir /mnt/u /mnt/w; mount -t overlay -o lowerdir=/etc,upperdir=/mnt/u,workdir=/mnt/w none /etc; mkdir -p /etc/sessiondbd; "
+		return s.runIn(in(etc+"cp "+s.path("config.yaml")+" /etc/sessiondbd; cd /etc/sessiondbd; "+files), "--config", "/etc/sessiondbd/config.yaml", "config", "check")
+	}
+	installed("chmod 644 config.yaml").check(t, "all can be read", exitOK, "ok")
+	installed("chmod 600 config.yaml").check(t, "the config is root's", exitConfig, "user postgres", "sudo chmod a+rX /etc/sessiondbd /etc/sessiondbd/config.yaml")
 	s.must(os.Chown(s.path("password"), 0, 0))
 	s.must(os.Chmod(s.path("password"), 0o600))
 	remedy := "sudo chown postgres " + s.path("password")
-	s.want(exitConfig, []string{"config", "check"}, "roles[0].password.file", "user postgres", remedy)
+	installed("chmod 644 config.yaml").check(t, "the password is root's", exitConfig, "roles[0].password.file", "user postgres", remedy)
+	s.want(exitOK, []string{"config", "check"}, "ok")
 	asService := []string{"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"}
 	s.runIn(asService, "run", "--only", "database").check(t, "run", exitConfig, "permission denied", remedy)
 }

@@ -17,17 +17,15 @@ import (
 const firewallUser = "sessiondbd-firewall"
 
 // unreadable lists what root can read and the services cannot: by hand all is well, and the next boot fails. A config
-// elsewhere than where the services look may be a draft.
+// elsewhere than where the services look is a draft, in a folder that may be nobody else's business.
 func unreadable(cfg *config.Config) error {
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 || cfg.Path != config.DefaultPath {
 		return nil
 	}
 	var errs []error
-	if cfg.Path == config.DefaultPath {
-		for _, name := range []string{cfg.Database.OSUser, firewallUser} {
-			if !mayRead(name, cfg.Path) {
-				errs = append(errs, fmt.Errorf("%s: user %s, whom a service runs as, may not read it: %s", cfg.Path, name, openToAll(cfg.Path)))
-			}
+	for _, name := range []string{cfg.Database.OSUser, firewallUser} {
+		if !mayRead(name, cfg.Path) {
+			errs = append(errs, fmt.Errorf("%s: user %s, whom a service runs as, may not read it: %s", cfg.Path, name, openToAll(cfg.Path)))
 		}
 	}
 	for i, r := range cfg.Roles {
