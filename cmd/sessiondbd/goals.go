@@ -57,6 +57,7 @@ func databaseGoals(cfg *config.Config, pw secrets, opt options) (goals, error) {
 		g.server.Gateways = append(g.server.Gateways, n.Gateway)
 	}
 	for _, r := range cfg.Roles {
+		g.schema.Roles = append(g.schema.Roles, r.Name)
 		g.role.Roles = append(g.role.Roles, role.Spec{
 			Name: r.Name, Access: role.Level(r.Access), ConnectionLimit: r.ConnectionLimit,
 			Password: role.Password{Managed: r.Password.Managed(), Enforced: pw[r.Name], Initial: role.Secret(r.Password.Initial.Reveal()), Source: source(r.Password)},

@@ -50,7 +50,7 @@ func crashChild() int {
 	if err != nil {
 		return 2
 	}
-	h := &host{target: target, goal: Goal{Expected: want, Database: "sessiondb", Owner: "sessiondb_owner"}, memory: Memory{os.Getenv(crashMemory)}}
+	h := &host{target: target, goal: Goal{Expected: want, Database: "sessiondb", Owner: "sessiondb_owner", Roles: []string{"sessionuser"}}, memory: Memory{os.Getenv(crashMemory)}}
 	n := 0
 	h.boundary = func(pid uint32) {
 		if n == at && who == "process" {

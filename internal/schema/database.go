@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 
 	"sessiondbd/internal/plan"
 	"sessiondbd/internal/postgres"
@@ -12,6 +13,8 @@ type Goal struct {
 	Expected
 	Database string
 	Owner    string
+	// Roles are the declared login roles: one of them may own a database that is taken over, as the oneshot left it.
+	Roles []string
 	// AcceptNew takes a database that is not the remembered one for the right one.
 	AcceptNew bool
 }
@@ -49,6 +52,11 @@ func DiffDatabase(g Goal, have Observation) plan.Resource {
 	}
 	db := have.Databases[0]
 	now.OID = db.OID
+	if !g.mayTake(db, have) {
+		r.Refuse(fmt.Sprintf("database %s belongs to %s, who is neither an administrator nor a role of the config, and nothing in it was made by sessiondbd: it may be somebody else's", g.Database, db.Owner),
+			"if it is meant: sudo -u postgres psql -c 'ALTER DATABASE "+postgres.QuoteIdent(g.Database)+" OWNER TO "+postgres.QuoteIdent(g.Owner)+"' and sudo sessiondbd apply (make the role first if it is missing: CREATE ROLE "+postgres.QuoteIdent(g.Owner)+"); else name another database in database.name")
+		return r
+	}
 	if old == nil {
 		r.Add(plan.Create, "identity", "", now.String(), whyIdentity, Remember{g.Database})
 	} else if !old.same(now) {
@@ -63,6 +71,11 @@ func DiffDatabase(g Goal, have Observation) plan.Resource {
 			"dump it and restore it into a database that is created with ENCODING 'UTF8'")
 	}
 	return r
+}
+
+// mayTake says whether a database is ours to fill. One with a history is; its owner is drift.
+func (g Goal) mayTake(db Database, have Observation) bool {
+	return len(have.Applied) > 0 || db.Owner == g.Owner || db.Administrator || slices.Contains(g.Roles, db.Owner)
 }
 
 // Elsewhere says whether this is another cluster than the remembered one, and nobody has said that it is meant.

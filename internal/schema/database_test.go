@@ -54,6 +54,16 @@ func TestDiffDatabase(t *testing.T) {
 		{"in the hands of the login role", func(o *Observation) { o.Databases[0].Owner = "sessionuser" }, false, []string{
 			"update database/sessiondb owner: sessionuser -> sessiondb_owner",
 		}},
+		{"in somebody else's hands", func(o *Observation) { o.Databases[0].Owner, o.Applied = "bob", nil }, false, []string{
+			"refuse database/sessiondb: database sessiondb belongs to bob, who is neither an administrator nor a role of the config, and nothing in it was made by sessiondbd: it may be somebody else's",
+			"update database/sessiondb owner: bob -> sessiondb_owner",
+		}},
+		{"in an administrator's hands, before the first pass", func(o *Observation) {
+			o.Databases[0].Owner, o.Databases[0].Administrator, o.Applied = "dba", true, nil
+		}, false, []string{"update database/sessiondb owner: dba -> sessiondb_owner"}},
+		{"ours, and given away", func(o *Observation) { o.Databases[0].Owner = "bob" }, false, []string{
+			"update database/sessiondb owner: bob -> sessiondb_owner",
+		}},
 		{"another encoding", func(o *Observation) { o.Databases[0].Encoding = "LATIN1" }, false, []string{
 			"warn database/sessiondb: database sessiondb is encoded in LATIN1: JSON with other characters is rejected",
 		}},

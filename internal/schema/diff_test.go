@@ -17,7 +17,7 @@ func goal(t testing.TB) Goal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Goal{Expected: e, Database: "sessiondb", Owner: "sessiondb_owner"}
+	return Goal{Expected: e, Database: "sessiondb", Owner: "sessiondb_owner", Roles: []string{"sessionuser"}}
 }
 
 // converged is what a host looks like on which everything is as it should be.

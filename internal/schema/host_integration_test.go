@@ -38,7 +38,7 @@ func newHost(t *testing.T, c *lab.Cluster) *host {
 	if _, err := c.PSQL(t.Context(), "postgres", "CREATE ROLE sessiondb_owner NOLOGIN"); err != nil {
 		t.Fatal(err)
 	}
-	return &host{t: t, target: target, goal: Goal{Expected: want, Database: "sessiondb", Owner: "sessiondb_owner"}, memory: Memory{filepath.Join(t.TempDir(), "identity.json")}, url: c.URL("postgres")}
+	return &host{t: t, target: target, goal: Goal{Expected: want, Database: "sessiondb", Owner: "sessiondb_owner", Roles: []string{"sessionuser"}}, memory: Memory{filepath.Join(t.TempDir(), "identity.json")}, url: c.URL("postgres")}
 }
 
 func (h *host) observe(ctx context.Context) (Observation, error) {

@@ -32,6 +32,8 @@ type Database struct {
 	OID      string `json:"oid"`
 	Owner    string `json:"owner"`
 	Encoding string `json:"encoding"`
+	// Administrator says that the owner is a superuser.
+	Administrator bool `json:"administrator"`
 }
 
 type historyAt struct {
@@ -86,7 +88,8 @@ func IdentityQueries(database string, o *Observation) []postgres.Query {
 		{Name: "the cluster", Into: &o.Cluster, SQL: `SELECT system_identifier::text AS system_identifier,
 			current_setting('server_version_num')::int AS version FROM pg_control_system()`},
 		{Name: "the database", Into: &o.Databases, Args: []string{database}, SQL: `SELECT oid::text AS oid,
-			pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding FROM pg_database WHERE datname = $1`},
+			pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding,
+			coalesce((SELECT rolsuper FROM pg_authid a WHERE a.oid = datdba), false) AS administrator FROM pg_database WHERE datname = $1`},
 	}
 }
 
