@@ -27,7 +27,7 @@ buildGoModule rec {
   };
 
   # The NAR hash of what `go mod vendor` writes: `make nix-eval` renews it.
-  vendorHash = "sha256-i8Y5S0Qo8/epQCj7conJuCm5ukPbDpRG1Ddr7RhMWM4=";
+  vendorHash = "sha256-KyyM/sBMptP7eYwqSrZchtrHYkuyr/vHJbECVkMYESg=";
 
   subPackages = [ "cmd/sessiondbd" ];
   env.CGO_ENABLED = 0; # one static binary
