@@ -47,7 +47,9 @@ func catalogueQueries(want Catalogue, o *Observation) []postgres.Query {
 			`SELECT i.indexrelid AS oid, c.relname AS name, i.indisvalid AS valid, i.indisready AS ready
 			FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass('public.session')`),
 		q("the functions", &c.Functions, func() { functionsOf(c.Functions) }, `SELECT proname AS name, pg_get_userbyid(proowner) AS owner,
-			pg_get_functiondef(oid) AS definition FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY ($1::name[])
+			pg_get_functiondef(oid) AS definition, EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = pg_proc.oid
+				AND t.tgrelid IS DISTINCT FROM to_regclass('public.session')) AS shared
+			FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY ($1::name[])
 			AND pronargs = 0 AND prokind = 'f'`, names(want.Functions, func(f Function) string { return strings.TrimSuffix(f.Name, "()") })),
 		q("the triggers", &c.Triggers, func() { byName(c.Triggers, Trigger.id) }, `SELECT tgname AS name, pg_get_triggerdef(oid) AS definition,
 			tgenabled AS enabled FROM pg_trigger WHERE tgrelid = to_regclass('public.session') AND NOT tgisinternal`),

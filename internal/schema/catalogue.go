@@ -61,6 +61,7 @@ type Function struct {
 	Name       string `json:"name"`
 	Owner      string `json:"owner"`
 	Definition string `json:"definition"`
+	Shared     bool   `json:"shared,omitempty"` // triggers of other tables call it, too
 }
 
 // Trigger is a row of pg_trigger. Enabled is tgenabled; "O" is the usual state.

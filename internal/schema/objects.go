@@ -96,6 +96,9 @@ func (d *differ) function(want Function) {
 	case have == nil:
 		r.Add(plan.Create, "function", "", "as in the catalogue", "the trigger that keeps updated_at calls it",
 			sql(want.Definition, "ALTER FUNCTION public."+want.Name+" OWNER TO "+postgres.QuoteIdent(d.goal.Owner)))
+	case have.Shared && !sameBody(have.Definition, want.Definition):
+		r.Refuse(fmt.Sprintf("public.%s has another body than documented, and triggers of other tables call it, too: to replace it would change what they do", want.Name),
+			"give the other tables a function of their own (see them: SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'public."+want.Name+"'::regprocedure); then sudo sessiondbd apply")
 	default:
 		if have.Definition != want.Definition {
 			r.Add(plan.Update, "definition", have.Definition, want.Definition, "the trigger calls it: what it does to updated_at is documented, and a pinned search_path keeps it safe", sql(want.Definition))
@@ -103,6 +106,17 @@ func (d *differ) function(want Function) {
 		d.owner(&r, "FUNCTION", "public."+want.Name, have.Owner)
 	}
 	d.add(r)
+}
+
+// sameBody says whether two definitions do the same, however they are spelt: the oneshot assigned with = and did not pin the
+// search_path.
+func sameBody(a, b string) bool {
+	plain := func(definition string) string {
+		_, body, _ := strings.Cut(definition, "$function$")
+		body = strings.ToLower(strings.Join(strings.Fields(body), ""))
+		return strings.NewReplacer(":=", "=", "now()", "current_timestamp").Replace(body)
+	}
+	return plain(a) == plain(b)
 }
 
 func (d *differ) triggers() {

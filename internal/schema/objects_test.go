@@ -38,6 +38,22 @@ var objectRows = []row{
 		twin: func(*Observation) {},
 	},
 	{
+		name: "another body, which other tables rely on", have: func(o *Observation) {
+			f := &o.Catalogue.Functions[0]
+			f.Definition, f.Shared = strings.Replace(f.Definition, "NEW.updated_at", "NEW.modified", 1), true
+		},
+		want: []string{"refuse schema/update_updated_at_column(): public.update_updated_at_column() has another body than documented, and triggers of other tables call it, too: to replace it would change what they do"},
+		twin: func(o *Observation) { o.Catalogue.Functions[0].Shared = true },
+	},
+	{
+		name: "the same body in other words, which other tables rely on", have: func(o *Observation) {
+			f := &o.Catalogue.Functions[0]
+			f.Definition, f.Shared = strings.Replace(f.Definition, "NEW.updated_at := CURRENT_TIMESTAMP", "NEW.updated_at  =  now()", 1), true
+		},
+		want: []string{"update schema/update_updated_at_column() definition: CREATE OR REPLACE FUNCTION pub… -> CREATE OR REPLACE FUNCTION pub…"},
+		twin: func(o *Observation) { o.Catalogue.Functions[0].Shared = true },
+	},
+	{
 		name: "a missing label", have: func(o *Observation) { o.Catalogue.Enums[0].Labels = []string{"pending", "completed", "failed"} },
 		want: []string{"create schema/inbox_status_enum label:  -> processing"},
 		twin: func(*Observation) {},
