@@ -136,13 +136,22 @@ func (h *databaseHost) Begin(ctx context.Context) (plan.Executor, func(), error)
 		default:
 		}
 	}
-	return &databaseExecutor{Writer: w, host: h}, func() { h.observer.Give(w.End()) }, nil
+	x := &databaseExecutor{Writer: w, host: h}
+	return x, func() {
+		h.observer.Give(w.End())
+		if x.reloaded {
+			h.observer.Close()
+		}
+	}, nil
 }
 
 // databaseExecutor carries out the steps of the rooms behind the connection.
 type databaseExecutor struct {
 	*postgres.Writer
 	host *databaseHost
+	// reloaded says that the server was made to load its files. Each server process does so in its own time, and tells what
+	// it has loaded itself: only a connection that is made afterwards is sure to see the new state.
+	reloaded bool
 }
 
 func (x *databaseExecutor) Execute(ctx context.Context, s plan.Step) error {
@@ -152,6 +161,7 @@ func (x *databaseExecutor) Execute(ctx context.Context, s plan.Step) error {
 	case schema.Remember:
 		return x.remember(ctx, s)
 	case server.Step:
+		x.reloaded = true
 		return x.host.files.Execute(ctx, s)
 	}
 	return fmt.Errorf("no one knows how to execute %s", s)
