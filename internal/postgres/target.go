@@ -59,9 +59,6 @@ func NewTarget(url, database string) (Target, error) {
 // Database is the name of the session database.
 func (t Target) Database() string { return t.database }
 
-// MaintenanceDatabase is the name of the database of the connection string.
-func (t Target) MaintenanceDatabase() string { return t.maintenance.Database }
-
 // Conn is one administrator's connection.
 type Conn struct {
 	*pgconn.PgConn
