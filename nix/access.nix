@@ -57,8 +57,8 @@ rec {
       ours = lib.concatMapStringsSep "," quote (map (r: r.name) (rolesOf settings) ++ [ owner ]);
     in
     [
-      "local all  ${ours}  reject"
-      "host  all  ${ours}  all  reject"
+      "local all,replication  ${ours}  reject"
+      "host  all,replication  ${ours}  all  reject"
     ];
 
   lines = settings: accepts settings ++ rejects settings;

@@ -68,7 +68,7 @@ var expectations = map[string]expectation{
 	"ruleset-table":           {warnings: [][]string{{"of vm1, vm2, vm3, vm4, vm5 to"}}},
 
 	"hba-overridden":           {failed: [][]string{{"overridden", "config.services.sessiondb.authentication", "  host  sessiondb  sessionuser  10.5.0.0/24  scram-sha-256", "reject"}}},
-	"hba-overridden-old-lines": {warnings: [][]string{{"closing reject", "  host  all  sessionuser,sessiondb_owner  all  reject"}}},
+	"hba-overridden-old-lines": {warnings: [][]string{{"closing reject", "  host  all,replication  sessionuser,sessiondb_owner  all  reject"}}},
 	"hba-overridden-repeated":  {},
 	"hba-earlier-line":         {warnings: [][]string{{"host all all 0.0.0.0/0 trust", "mkAfter"}}},
 	"hba-added-line":           {},

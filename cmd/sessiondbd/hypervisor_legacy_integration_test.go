@@ -295,7 +295,7 @@ func readOnlyFiles(t *testing.T, h *lab.Hypervisor) {
 	hba(1, 2, 3, 4, 5)
 	sh(t, h, "echo \"hba_file = '"+store+"'\" >>/etc/postgresql/15/main/postgresql.conf; rm /etc/postgresql/15/main/conf.d/sessiondbd.conf; systemctl restart postgresql@15-main;"+
 		"mount --bind /etc/postgresql /etc/postgresql; mount -o remount,bind,ro /etc/postgresql")
-	const reject = "host  all  sessionuser,sessiondb_owner  all  reject"
+	const reject = "host  all,replication  sessionuser,sessiondb_owner  all  reject"
 	for _, config := range []string{"", "server: {manage: verify}\n"} {
 		if err := h.WriteFile(t.Context(), configFile, []byte(config), 0o644); err != nil {
 			t.Fatal(err)

@@ -81,7 +81,7 @@ func TestDoorDrift(t *testing.T) {
 	for name, content := range map[string]string{
 		"block gone":       initialHBA,
 		"one network gone": strings.Replace(wantBlock, "host  sessiondb  sessionuser  10.2.0.0/24  scram-sha-256\n", "", 1) + initialHBA,
-		"reject gone":      strings.Replace(wantBlock, "host  all  sessionuser,sessiondb_owner  all  reject\n", "", 1) + initialHBA,
+		"reject gone":      strings.Replace(wantBlock, "host  all,replication  sessionuser,sessiondb_owner  all  reject\n", "", 1) + initialHBA,
 		"pushed down":      "host all all all trust\n" + wantBlock + initialHBA,
 		"error of ours":    strings.Replace(wantBlock, "scram-sha-256", "scram", 1) + initialHBA,
 	} {

@@ -42,7 +42,7 @@ func accessLines(w Want) ([]string, error) {
 		return lines, nil
 	}
 	all := strings.Join(ours, ",")
-	return append(lines, "local all  "+all+"  reject", "host  all  "+all+"  all  reject"), nil
+	return append(lines, "local all,replication  "+all+"  reject", "host  all,replication  "+all+"  all  reject"), nil
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)

@@ -15,8 +15,8 @@ const hbaFile = "/etc/postgresql/15/main/pg_hba.conf"
 const wantBlock = `# sessiondbd BEGIN (sessiondbd rewrites what stands between the two marks; first match wins)
 host  sessiondb  sessionuser  10.1.0.0/24  scram-sha-256
 host  sessiondb  sessionuser  10.2.0.0/24  scram-sha-256
-local all  sessionuser,sessiondb_owner  reject
-host  all  sessionuser,sessiondb_owner  all  reject
+local all,replication  sessionuser,sessiondb_owner  reject
+host  all,replication  sessionuser,sessiondb_owner  all  reject
 # sessiondbd END
 `
 
@@ -34,7 +34,7 @@ func TestHBA(t *testing.T) {
 		step     = " [write " + hbaFile + "]\n"
 		vm1      = "host sessiondb sessionuser 10.1.0.0/24 scram-sha-256; "
 		vm2      = "host sessiondb sessionuser 10.2.0.0/24 scram-sha-256; "
-		noOthers = "local all sessionuser,sessiondb_owner reject; host all sessionuser,sessiondb_owner all reject"
+		noOthers = "local all,replication sessionuser,sessiondb_owner reject; host all,replication sessionuser,sessiondb_owner all reject"
 		whole    = vm1 + vm2 + noOthers
 	)
 	type world struct {
@@ -251,7 +251,7 @@ func TestVerifyHBA(t *testing.T) {
 	}
 	vm2 := host(2, "sessiondb", "sessionuser", "10.2.0.0", "255.255.255.0", "scram-sha-256")
 	const lines = "host  sessiondb  sessionuser  10.1.0.0/24  scram-sha-256\nhost  sessiondb  sessionuser  10.2.0.0/24  scram-sha-256\n" +
-		"local all  sessionuser,sessiondb_owner  reject\nhost  all  sessionuser,sessiondb_owner  all  reject\n"
+		"local all,replication  sessionuser,sessiondb_owner  reject\nhost  all,replication  sessionuser,sessiondb_owner  all  reject\n"
 	const put = " => put these lines first into " + hbaFile + ", then: " + reloadCmd + "\n" + lines
 	const nix = " => in the NixOS configuration, first in services.postgresql.authentication (where that is set with mkOverride, inside its text):\n" + lines
 	tests := []struct {
