@@ -12,9 +12,10 @@ func Admitted(w Want, o Observation) int { return admitted(w, o, o.unbound(w)) }
 func admitted(w Want, o Observation, unbound []netip.Addr) int {
 	shut := map[string]bool{}
 	all := map[string]bool{}
+	doors := o.doors(w)
 	for _, role := range w.open() {
 		for _, n := range role.Networks {
-			d := doors{rules: o.Rules, tls: o.setting("ssl").Value == "on", database: w.Database}
+			d := doors
 			d.network(role.Name, n)
 			all[n.String()] = true
 			shut[n.String()] = shut[n.String()] || len(d.shut) > 0 || slices.ContainsFunc(unbound, n.Prefix.Contains)

@@ -270,7 +270,8 @@ func TestVerifyHBA(t *testing.T) {
 		{name: "closed", rules: []Rule{vm1("scram-sha-256"), vm2, host(3, "all", "all", "all", "", "reject"), host(9, "all", "all", "127.0.0.1", "255.255.255.255", "md5")}},
 		{name: "other databases", rules: []Rule{host(1, "all", "sessionuser", "10.1.0.0", "255.255.255.0", "scram-sha-256"), vm2}, want: "warn no closing reject: " + hbaFile + ":1 lets sessionuser in to other databases from vm1 (10.1.0.0/24)" + put},
 		{name: "TLS only, none here", rules: []Rule{{File: hbaFile, Line: 1, Type: "hostssl", Databases: []string{"sessiondb"}, Users: []string{"all"}, Address: "10.0.0.0", Netmask: "255.0.0.0", Method: "scram-sha-256"}}, want: "refuse vm1 (10.1.0.0/24), vm2 (10.2.0.0/24) cannot log in as sessionuser: no line lets it in" + put},
-		{name: "unsure", rules: []Rule{host(1, "sessiondb", "+vms", "all", "", "reject"), vm1("scram-sha-256"), vm2}, want: "warn vm1 (10.1.0.0/24), vm2 (10.2.0.0/24) as sessionuser: " + hbaFile + ":1 may match before and cannot be judged from here" + put},
+		{name: "not of the group", rules: []Rule{host(1, "sessiondb", "+vms", "all", "", "reject"), vm1("scram-sha-256"), vm2}},
+		{name: "unsure", rules: []Rule{host(1, "sessiondb", "/^s", "all", "", "reject"), vm1("scram-sha-256"), vm2}, want: "warn vm1 (10.1.0.0/24), vm2 (10.2.0.0/24) as sessionuser: " + hbaFile + ":1 may match before and cannot be judged from here" + put},
 	}
 	for _, tt := range tests {
 		w, o := baseWant(), withHBA("")

@@ -38,10 +38,16 @@ const initialHBA = "# kept\r\nlocal all all trust\nhost all all 127.0.0.1/32 tru
 
 func newHost(t *testing.T) *host {
 	t.Helper()
+	return newHostOn(t, lab.ClusterOptions{})
+}
+
+func newHostOn(t *testing.T, o lab.ClusterOptions) *host {
+	t.Helper()
 	ns := lab.NamespaceT(t, "server")
 	h := &host{t: t, ns: ns, want: baseWant()}
 	h.must(ns.IP(t.Context(), "link set lo up", "addr add 10.1.0.1/24 dev lo", "addr add 10.2.0.1/24 dev lo", "addr add 10.9.0.1/24 dev lo"))
-	h.Cluster = lab.ClusterT(t, lab.ClusterOptions{Namespace: ns})
+	o.Namespace = ns
+	h.Cluster = lab.ClusterT(t, o)
 	h.hba, h.conf = filepath.Join(h.DataDir, "etc", "pg_hba.conf"), filepath.Join(h.DataDir, "postgresql.conf")
 	h.ours = filepath.Join(h.DataDir, "conf.d", includeName)
 	for _, dir := range []string{filepath.Dir(h.hba), filepath.Dir(h.ours)} {

@@ -14,6 +14,7 @@ type Observation struct {
 	Settings []Setting
 	Files    []FileSetting
 	Rules    []Rule
+	Members  []Member // only where a rule speaks of groups
 	Sessions []Session
 	Sockets  []Socket // only for ListenGateways
 	Local    Local    // from Probe
@@ -115,6 +116,7 @@ func Queries(version int, into *Observation) []postgres.Query {
 		}},
 		{Name: "pg_hba_file_rules", SQL: "SELECT " + file + `, line_number, type, database, user_name, address, netmask, auth_method, error
 			FROM pg_hba_file_rules`, Into: &into.Rules},
+		membersQuery(into),
 		// The last: QueriesFor knows it by that.
 		{Name: "open sessions", SQL: sessionsSQL, Into: &into.Sessions},
 	}

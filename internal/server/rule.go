@@ -17,6 +17,8 @@ type Rule struct {
 	Netmask   string   `json:"netmask"`
 	Method    string   `json:"auth_method"`
 	Error     string   `json:"error"`
+	// Quoted are the names that stand in quotes, where a keyword is a name like any other. The view does not show it.
+	Quoted struct{ Databases, Users []string } `json:"-"`
 }
 
 // broken says whether the server cannot take the line, and so discards the whole file. It shows nothing of such a line; a
@@ -28,6 +30,10 @@ type Login struct {
 	Database, Role string
 	From           netip.Addr
 	TLS            bool
+	// Replication is a physical one, which has no database.
+	Replication bool
+	// Groups are the roles that Role is a member of, through others too, with itself; nil: not known.
+	Groups []string
 }
 
 // match is a three-valued answer, in the order in which a conjunction takes the least.
@@ -57,7 +63,7 @@ func (r Rule) match(l Login) match {
 	if r.broken() { // the server has no such rule
 		return no
 	}
-	return min(r.matchType(l), r.matchAddress(l.From), matchDatabase(r.Databases, l), matchRole(r.Users, l.Role))
+	return min(r.matchType(l), r.matchAddress(l.From), r.matchDatabase(l), r.matchRole(l))
 }
 
 func (r Rule) matchType(l Login) match {
@@ -100,39 +106,59 @@ func (r Rule) matchAddress(from netip.Addr) match {
 	return yes
 }
 
-// matchDatabase leaves it unknown what a quoted keyword would be: the view does not show quotes.
-func matchDatabase(list []string, l Login) match {
-	return slices.Max(append(each(list, func(d string) match {
+// keyword says whether a database of the rule means what the word means.
+func (r Rule) keyword(name, word string) bool {
+	return name == word && !slices.Contains(r.Quoted.Databases, name)
+}
+
+func (r Rule) matchDatabase(l Login) match {
+	return most(r.Databases, func(d string) match {
 		switch {
-		case d == "all" || d == l.Database:
+		case l.Replication || r.keyword(d, "replication"): // the one never matches what is meant for the other
+			return when(l.Replication && r.keyword(d, "replication"))
+		case r.keyword(d, "all"):
 			return yes
-		case d == "sameuser":
+		case r.keyword(d, "sameuser"):
 			return when(l.Database == l.Role)
-		case d == "samerole" || d == "samegroup" || strings.HasPrefix(d, "/"):
+		case r.keyword(d, "samerole") || r.keyword(d, "samegroup"):
+			return l.memberOf(l.Database)
+		case strings.HasPrefix(d, "/"): // a regular expression from 16 on, in quotes too
 			return unknown
 		}
-		return no // replication too: that is another kind of connection
-	}), no))
+		return when(d == l.Database)
+	})
 }
 
-func matchRole(list []string, role string) match {
-	return slices.Max(append(each(list, func(u string) match {
+func (r Rule) matchRole(l Login) match {
+	return most(r.Users, func(u string) match {
+		bare := !slices.Contains(r.Quoted.Users, u)
+		group, plus := strings.CutPrefix(u, "+")
 		switch {
-		case u == "all" || u == role:
+		case bare && u == "all":
 			return yes
-		case strings.HasPrefix(u, "+") || strings.HasPrefix(u, "/"):
+		case bare && plus:
+			return l.memberOf(group)
+		case strings.HasPrefix(u, "/"):
 			return unknown
 		}
-		return no
-	}), no))
+		return when(u == l.Role)
+	})
 }
 
-func each(list []string, f func(string) match) []match {
-	out := make([]match, 0, len(list)+1)
-	for _, s := range list {
-		out = append(out, f(s))
+func (l Login) memberOf(group string) match {
+	if l.Groups == nil {
+		return unknown
 	}
-	return out
+	return when(slices.Contains(l.Groups, group))
+}
+
+// most is the best answer that one of the names gives.
+func most(list []string, f func(string) match) match {
+	best := no
+	for _, s := range list {
+		best = max(best, f(s))
+	}
+	return best
 }
 
 func when(b bool) match {

@@ -16,7 +16,7 @@ var outside = []netip.Addr{{}, netip.MustParseAddr("127.0.0.1"), netip.MustParse
 func verifyHBA(r *plan.Resource, w Want, o Observation, lines []string) {
 	remedy := o.hbaRemedy(lines)
 	o.refuseErrors(r, func(Rule) bool { return false })
-	d := doors{rules: o.Rules, tls: o.setting("ssl").Value == "on", database: w.Database}
+	d := o.doors(w)
 	for _, role := range w.open() {
 		for _, n := range role.Networks {
 			d.network(role.Name, n)
@@ -38,8 +38,13 @@ type doors struct {
 	rules    []Rule
 	tls      bool
 	database string
+	groups   func(role string) []string
 	shut     []finding
 	odd      []finding
+}
+
+func (o Observation) doors(w Want) doors {
+	return doors{rules: o.rules(), tls: o.tls(), database: w.Database, groups: o.groups}
 }
 
 type finding struct {
@@ -64,6 +69,7 @@ func (d *doors) network(role string, n Network) {
 
 // judge tries TLS where the server has it, then without, as clients do by default (libpq's sslmode=prefer).
 func (d *doors) judge(l Login) (*Rule, []Rule) {
+	l.Groups = d.groups(l.Role)
 	if d.tls {
 		l.TLS = true
 		if hit, unsure := FirstMatch(d.rules, l); letsIn(hit) {
