@@ -183,7 +183,7 @@ func TestReadOnlyFiles(t *testing.T) {
 		h.must(os.Chown(dir, 0, 0))
 	}
 	out, did := h.converge()
-	if did != "" || len(out.Refusals) != 2 || len(out.Warnings) != 1 {
+	if did != "" || len(out.Refusals) != 2 || len(out.Warnings) != 2 {
 		t.Fatalf("did %q: %+v", did, out.Report)
 	}
 	_, lines, _ := strings.Cut(out.Refusals[1].Remedy, "\n")

@@ -23,6 +23,7 @@ func HBA(w Want, o Observation) []plan.Resource {
 	default:
 		manageHBA(&r, o, lines)
 	}
+	warnBeside(&r, w, o)
 	return []plan.Resource{r}
 }
 
