@@ -17,6 +17,7 @@ type Host struct {
 	left    *Host  // to look for rules from before, while it is Off; nil: they cannot be looked for
 	dirs    []string
 	tools   map[family]tools
+	seen    sight // of other people's rules, by the one observation that runs at a time
 
 	mu      sync.Mutex
 	readers map[family]*iptables.IPTables

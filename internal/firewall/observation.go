@@ -11,6 +11,7 @@ type Observation struct {
 	NoIPv6    bool   // the kernel has none, so there is nothing to guard
 	IPv4      Ruleset
 	IPv6      Ruleset
+	Others    []BaseChain           // of other people, which packets for the port have to pass as well
 	Addresses map[netip.Addr]string // to the interface that holds it
 }
 

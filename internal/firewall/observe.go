@@ -19,14 +19,15 @@ func (h *Host) Observe(ctx context.Context) (Observation, error) {
 	}
 	o.NoIPv6 = noIPv6()
 	var wg sync.WaitGroup
-	var err4, err6, errAddr error
+	var err4, err6, errOthers, errAddr error
 	wg.Go(func() { o.IPv4, err4 = h.observeFamily(ctx, ipv4) })
 	if !o.NoIPv6 {
 		wg.Go(func() { o.IPv6, err6 = h.observeFamily(ctx, ipv6) })
 	}
+	wg.Go(func() { o.Others, errOthers = h.foreign(ctx) })
 	o.Addresses, errAddr = addresses()
 	wg.Wait()
-	if err := errors.Join(err4, err6, errAddr); err != nil {
+	if err := errors.Join(err4, err6, errOthers, errAddr); err != nil {
 		return Observation{}, err
 	}
 	return o, nil

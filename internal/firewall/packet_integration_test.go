@@ -3,14 +3,10 @@
 package firewall
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
 
 	"sessiondbd/internal/plan"
 )
@@ -87,27 +83,11 @@ func converge(t *testing.T, h *Host, spec Spec) []plan.Change {
 // generation counts the transactions that nftables has seen.
 func generation(t *testing.T) uint32 {
 	t.Helper()
-	c, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
-	if err != nil {
-		t.Fatal(err)
+	n, err := rulesetGeneration()
+	if err != nil || n == 0 {
+		t.Fatalf("generation %d: %v", n, err)
 	}
-	defer c.Close()
-	msgs, err := c.Execute(netlink.Message{Header: netlink.Header{Type: nftType(unix.NFT_MSG_GETGEN), Flags: netlink.Request}, Data: make([]byte, 4)})
-	if err != nil || len(msgs) != 1 {
-		t.Fatalf("generation: %v, %d messages", err, len(msgs))
-	}
-	ad, err := netlink.NewAttributeDecoder(msgs[0].Data[4:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	ad.ByteOrder = binary.BigEndian
-	for ad.Next() {
-		if ad.Type() == unix.NFTA_GEN_ID {
-			return ad.Uint32()
-		}
-	}
-	t.Fatal("no generation in the answer")
-	return 0
+	return n
 }
 
 func TestApplyOnBareHost(t *testing.T) {

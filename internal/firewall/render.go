@@ -41,6 +41,8 @@ type peer struct {
 	prefix netip.Prefix
 	iface  string
 	limit  int
+	// gateway is the address that it connects to; not valid: any.
+	gateway netip.Addr
 }
 
 // peers lists who is let in, and the networks whose interface is not known yet.
@@ -57,11 +59,11 @@ func peers(s Spec, f family, addresses map[netip.Addr]string) (in []peer, unknow
 			unknown = append(unknown, n)
 			continue
 		}
-		in = append(in, peer{n.Name, n.Subnet.Masked(), iface, s.MaxConnections})
+		in = append(in, peer{n.Name, n.Subnet.Masked(), iface, s.MaxConnections, n.Gateway})
 	}
 	for _, a := range s.Allow {
 		if f.has(a.Prefix) {
-			in = append(in, peer{a.Prefix.String(), a.Prefix.Masked(), a.Interface, 0})
+			in = append(in, peer{name: a.Prefix.String(), prefix: a.Prefix.Masked(), iface: a.Interface})
 		}
 	}
 	return in, unknown
