@@ -97,7 +97,7 @@ func (h *databaseHost) look(ctx context.Context) (observation, error) {
 
 // diff puts the rooms' resources in order: the door is closed first and opened last.
 func (h *databaseHost) diff(o observation) []plan.Resource {
-	list := slices.Concat(server.Settings(h.goals.server, o.server), role.Owner(h.goals.role, o.role))
+	list := slices.Concat(server.Settings(h.goals.server, o.server), role.Owner(h.goals.role, o.role), role.Limits(h.goals.role, o.role))
 	database := schema.DiffDatabase(h.goals.schema, o.schema)
 	warnOneshots(&database, o.units)
 	if schema.Elsewhere(h.goals.schema, o.schema) {

@@ -193,7 +193,7 @@ func TestManualIsComplete(t *testing.T) {
 	}
 	for _, key := range []string{
 		"database.url", "roles[].name", "roles[].password.initial", "roles[].access", "networks", "subnet", "firewall.port",
-		"server.restart", "hardening", "reconcile.drift", "sessiondbd config show", "--accept-new-database", "--log-level",
+		"server.restart", "hardening", "limits.transaction_age", "reconcile.drift", "sessiondbd config show", "--accept-new-database", "--log-level",
 	} {
 		if !strings.Contains(text, strings.ReplaceAll(key, "-", `\-`)) {
 			t.Errorf("%s is not explained", key)

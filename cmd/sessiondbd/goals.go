@@ -46,7 +46,7 @@ func databaseGoals(cfg *config.Config, pw secrets, opt options) (goals, error) {
 	}
 	g := goals{
 		schema: schema.Goal{Expected: want, Database: cfg.Database.Name, Owner: config.OwnerRole, AcceptNew: opt.acceptNew},
-		role:   role.Want{Database: cfg.Database.Name, Owner: config.OwnerRole, Cache: &role.Cache{}, Strict: cfg.Hardening == config.HardeningStrict},
+		role:   role.Want{Database: cfg.Database.Name, Owner: config.OwnerRole, Cache: &role.Cache{}, Strict: cfg.Hardening == config.HardeningStrict, TransactionAge: cfg.Limits.TransactionAge},
 		server: server.Want{
 			Manage: string(cfg.Server.Manage), Listen: string(cfg.Server.Listen), Restart: string(cfg.Server.Restart),
 			RestartNow: opt.restartNow, Port: cfg.Firewall.Port, Database: cfg.Database.Name, Owner: config.OwnerRole,

@@ -142,6 +142,18 @@ func interval(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// transactionAge starts at a minute: below, the daemon would cut into honest work, and looks too seldom to be that exact.
+func transactionAge(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("must be a duration with its unit, such as 15m or 1h30m, or 0 for never, not %s", clip(s))
+	case d != 0 && (d < time.Minute || d > 720*time.Hour):
+		return 0, fmt.Errorf("must be from 1m to 720h, or 0 for never, not %s", clip(s))
+	}
+	return d, nil
+}
+
 // oneOf accepts exactly the values of an enumeration.
 func oneOf[T ~string](allowed ...T) func(string) (T, error) {
 	return func(s string) (T, error) {

@@ -33,6 +33,7 @@ type Config struct {
 	Firewall  Firewall  `yaml:"firewall"`
 	Server    Server    `yaml:"server"`
 	Hardening Hardening `yaml:"hardening"`
+	Limits    Limits    `yaml:"limits"`
 	Reconcile Reconcile `yaml:"reconcile"`
 }
 
@@ -90,6 +91,11 @@ type Server struct {
 	Manage  Manage  `yaml:"manage"`
 	Listen  Listen  `yaml:"listen"`
 	Restart Restart `yaml:"restart"`
+}
+
+// Limits bound what PostgreSQL lets every role take, whatever its rights.
+type Limits struct {
+	TransactionAge time.Duration `yaml:"transaction_age"` // a declared role's transaction that is older is ended; 0: none is
 }
 
 // Reconcile says how often the daemon looks, besides what wakes it, with what it does about drift.

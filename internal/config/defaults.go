@@ -14,6 +14,7 @@ func Default() *Config {
 		Server:   Server{Manage: ManageAuto, Listen: ListenAll, Restart: RestartWhenIdle},
 
 		Hardening: HardeningStandard,
+		Limits:    Limits{TransactionAge: 15 * time.Minute},
 		Reconcile: Reconcile{Interval: 10 * time.Second, Drift: DriftRepair},
 	}
 	for vm := byte(1); vm <= 5; vm++ {

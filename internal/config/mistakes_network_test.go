@@ -146,6 +146,38 @@ var networkMistakes = []mistake{
 		`1:12: hardening: must be standard or strict, not "Strict"`,
 	},
 	{
+		`limits: {transaction_age: 10}`,
+		`1:27: limits.transaction_age: must be a duration with its unit, such as 15m or 1h30m, or 0 for never, not "10"`,
+	},
+	{
+		`limits: {transaction_age: never}`,
+		`1:27: limits.transaction_age: must be a duration with its unit, such as 15m or 1h30m, or 0 for never, not "never"`,
+	},
+	{
+		`limits: {transaction_age: 59s}`,
+		`1:27: limits.transaction_age: must be from 1m to 720h, or 0 for never, not "59s"`,
+	},
+	{
+		`limits: {transaction_age: -15m}`,
+		`1:27: limits.transaction_age: must be from 1m to 720h, or 0 for never, not "-15m"`,
+	},
+	{
+		`limits: {transaction_age: 721h}`,
+		`1:27: limits.transaction_age: must be from 1m to 720h, or 0 for never, not "721h"`,
+	},
+	{
+		`limits: {transaction_age: }`,
+		`1:27: limits.transaction_age: has no value; give one, or remove the key`,
+	},
+	{
+		`limits: {statement_timeout: 1m}`,
+		`1:10: limits.statement_timeout: unknown key; known here: transaction_age`,
+	},
+	{
+		`transaction_age: 15m`,
+		`1:1: transaction_age: unknown key; did you mean limits.transaction_age?`,
+	},
+	{
 		`reconcile: {interval: 10}`,
 		`1:23: reconcile.interval: must be a duration with its unit, such as 10s or 1m30s, not "10"`,
 	},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -46,7 +47,7 @@ func TestAccepted(t *testing.T) {
 		"networks: [{name: a, subnet: 10.1.0.0/24, gateway: 10.1.0.1}, {name: b, subnet: 10.1.1.0/24, gateway: 10.1.1.1}]",
 		"networks: [{name: a, subnet: 10.1.0.0/24, gateway: 10.1.0.1, interface: abcdefghijklmno}]",
 		"firewall: {allow: [{source: 10.9.0.1, interface: a}, {source: 10.9.0.1}]}", "firewall: {allow: [{source: 0.0.0.0/0, interface: wg0}, {source: '::1'}]}",
-		"reconcile: {interval: 1s}", "reconcile: {interval: 1h}",
+		"limits: {transaction_age: 1m}", "limits: {transaction_age: 720h}", "limits: {transaction_age: 0}", "limits: {transaction_age: 0s}", "limits:", "reconcile: {interval: 1s}", "reconcile: {interval: 1h}",
 	} {
 		c, err := Parse("c.yaml", []byte(in))
 		if err != nil {
@@ -119,6 +120,22 @@ func TestDeepNestingIsRefused(t *testing.T) {
 	for _, in := range []string{strings.Repeat("[", 20000), strings.Repeat("a: {", 20000), strings.Repeat("- ", 20000)} {
 		if c, err := Parse("c.yaml", []byte(in)); err == nil {
 			t.Errorf("%.20s… is accepted as %v", in, c)
+		}
+	}
+}
+
+// A zero that is written is no absent key, which means the default.
+func TestNeverIsNotTheDefault(t *testing.T) {
+	for in, want := range map[string]time.Duration{
+		"limits: {transaction_age: 0}": 0, "limits: {transaction_age: 0s}": 0, "limits: {transaction_age: 90s}": 90 * time.Second,
+		"limits: {}": 15 * time.Minute, "": 15 * time.Minute,
+	} {
+		c, err := Parse("c.yaml", []byte(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := c.Limits.TransactionAge; have != want {
+			t.Errorf("%q: %s, want %s", in, have, want)
 		}
 	}
 }

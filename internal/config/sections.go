@@ -1,12 +1,15 @@
 package config
 
+import "time"
+
 // elsewhere tells a key at the top level (a section's line was left commented out) where it belongs.
 var elsewhere = map[string]string{
 	"url": "database.url", "os_user": "database.os_user", "name": "database.name",
 	"port": "firewall.port", "backend": "firewall.backend", "allow": "firewall.allow",
 	"max_connections_per_vm": "firewall.max_connections_per_vm",
 	"manage":                 "server.manage", "listen": "server.listen", "restart": "server.restart",
-	"interval": "reconcile.interval", "drift": "reconcile.drift",
+	"transaction_age": "limits.transaction_age",
+	"interval":        "reconcile.interval", "drift": "reconcile.drift",
 }
 
 // config reads the top level over c, which holds the defaults.
@@ -22,6 +25,7 @@ func (d *decoder) config(root value, c *Config) {
 		field{"hardening", func(v value) {
 			scalar(v, &c.Hardening, oneOf(HardeningStandard, HardeningStrict))
 		}},
+		field{"limits", func(v value) { d.limits(v, &c.Limits) }},
 		field{"reconcile", func(v value) { d.reconcile(v, &c.Reconcile) }},
 	)
 	if !ownRoles { // the default role comes from whatever networks there are
@@ -165,4 +169,17 @@ func (d *decoder) reconcile(v value, to *Reconcile) {
 		field{"interval", func(v value) { scalar(v, &to.Interval, interval) }},
 		field{"drift", func(v value) { scalar(v, &to.Drift, oneOf(DriftRepair, DriftReport)) }},
 	)
+}
+
+func (d *decoder) limits(v value, to *Limits) {
+	v.mapping(field{"transaction_age", func(v value) { d.age(v, &to.TransactionAge) }})
+}
+
+// age is a duration whose zero means never. A bare 0 is as good as 0s, for it needs no unit.
+func (d *decoder) age(v value, to *time.Duration) {
+	if v.kind() == "an integer" && v.node.Value == "0" {
+		*to = 0
+		return
+	}
+	scalar(v, to, transactionAge)
 }

@@ -97,6 +97,7 @@ firewall:
   allow: [{source: 100.64.0.0/10, interface: tailscale0}, {source: 10.9.0.1}, {source: 0.0.0.0/0, interface: wg0}]
 server: {manage: verify, listen: gateways, restart: never}
 hardening: strict
+limits: {transaction_age: 1h30m}
 reconcile: {interval: 1m30s, drift: report}
 `
 

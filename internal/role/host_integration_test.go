@@ -44,7 +44,7 @@ func (h *host) Plan(ctx context.Context) plan.Plan {
 	if _, err := o.Ask(ctx, func(v int) []postgres.Query { return Queries(h.want, v, &h.have) }); err != nil {
 		return plan.Plan{Unobserved: []plan.Failure{{Resource: "role/", Err: err}}}
 	}
-	list := append(Owner(h.want, h.have), h.schema()...)
+	list := slices.Concat(Owner(h.want, h.have), Limits(h.want, h.have), h.schema())
 	return plan.Plan{Resources: append(list, Access(h.want, h.have)...)}
 }
 

@@ -19,6 +19,8 @@ type Observation struct {
 	Settings  []Setting
 	Database  []Entry // of the session database itself; empty: it does not exist
 	Objects   []Entry // inside it
+	// Transactions are those that are open; none where their age is not limited.
+	Transactions []Transaction
 }
 
 // Server is whom we are connected as.
@@ -132,7 +134,7 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 	var settings []settingsRow
 	var database, objects []object
 	var superusers []superuser
-	return []postgres.Query{
+	return append([]postgres.Query{
 		// First, so that the passwords are compared while the server is busy with the rest.
 		{
 			Name: "verifiers", Early: true, Into: &into.Verifiers, Then: func() { want.compareAhead(into.Verifiers) }, Args: names,
@@ -158,7 +160,7 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 		{Name: "superusers", Into: &superusers, SQL: `SELECT rolname AS name FROM pg_authid WHERE rolsuper`},
 		{Name: "rights on the database", Into: &database, Then: func() { into.Database = entriesOf(database, superusers) }, Args: []string{want.Database}, SQL: databaseACL},
 		{Name: "rights inside the database", Into: &objects, Then: func() { into.Objects = entriesOf(objects, superusers) }, Session: true, SQL: objectACLs},
-	}
+	}, transactions(want, into)...)
 }
 
 // CanLogIn says whether a role is there and may log in.

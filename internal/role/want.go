@@ -4,6 +4,7 @@ package role
 import (
 	"crypto/rand"
 	"fmt"
+	"time"
 )
 
 // Level is how much of the session table a role may use.
@@ -48,9 +49,11 @@ type Want struct {
 	Database string
 	Owner    string // owns database and objects; nobody logs in as it
 	Roles    []Spec
-	Strict   bool          // the config asks for hardening: strict
-	Cache    *Cache        // remembers comparisons between passes; nil: each is computed anew
-	Salt     func() []byte // of new verifiers; nil: 16 random bytes
+	Strict   bool // the config asks for hardening: strict
+	// TransactionAge is how old a transaction of a declared role may become; 0: as old as it likes.
+	TransactionAge time.Duration
+	Cache          *Cache        // remembers comparisons between passes; nil: each is computed anew
+	Salt           func() []byte // of new verifiers; nil: 16 random bytes
 }
 
 func (w Want) salt() []byte {
