@@ -39,6 +39,7 @@ func NewTarget(url, database string) (Target, error) {
 	for k, v := range map[string]string{
 		"application_name":                 ApplicationName,
 		"search_path":                      "pg_catalog",
+		"datestyle":                        "ISO",
 		"client_encoding":                  "UTF8",
 		"jit":                              "off",
 		"statement_timeout":                "0",

@@ -113,10 +113,12 @@ func (h *host) look(ctx context.Context) (Observation, error) {
 		return o, err
 	}
 	defer c.CloseSoon()
-	if err := c.Ask(ctx, append(Queries(c.Version(), &o), socketsQuery(&o))); err != nil {
-		return o, err
-	}
-	return o, asServer(h.DataDir, o.Probe)
+	e := asServer(h.DataDir, func() {
+		if err = c.Ask(ctx, append(QueriesFor(h.want, c.Version(), &o), socketsQuery(&o))); err == nil {
+			o.Probe()
+		}
+	})
+	return o, errors.Join(err, e)
 }
 
 // asServer calls f with the identity of the server's user, which the daemon has, on a thread that ends with it.

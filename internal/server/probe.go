@@ -34,17 +34,35 @@ type File struct {
 	Why     string
 	Content string
 	Changed time.Time // of content or attributes (ctime), since a renamed file keeps its older mtime
+
+	known bool // to be the file that the server reads, by its stamp
+	size  int64
+	mtime time.Time
 }
+
+// look looks at the two files that the server has named.
+func (o *Observation) look() {
+	f := o.facts()
+	o.Local = Local{Config: look(f.ConfigFile), HBA: look(f.HBAFile)}
+	o.Local.Config.known = o.Local.Config.stamped(f.ConfigStamp)
+	o.Local.HBA.known = o.Local.HBA.stamped(f.HBAStamp)
+}
+
+// seen says whether this process has read what the server reads.
+func (l Local) seen() bool { return l.Config.known && l.HBA.known }
 
 // Probe looks at the server's files from here. It does I/O but writes nothing; the observer calls it after the queries.
 func (o *Observation) Probe() {
+	var sent Texts
+	if len(o.Texts) == 1 {
+		sent = o.Texts[0]
+	}
+	o.Local.HBA.sameAs(sent.HBA)
+	o.Local.Here = o.Local.Config.sameAs(sent.Config)
 	f := o.facts()
-	o.Local = Local{Config: look(f.ConfigFile), HBA: look(f.HBAFile)}
-	o.Local.HBA.sameAs(f.HBA)
-	o.Local.Here = o.Local.Config.sameAs(f.Config)
-	dir := includeDir(f.ConfigFile, text(f.Config))
+	dir := includeDir(f.ConfigFile, o.configText())
 	if dir == "" {
-		o.Local.Include.Why = f.ConfigFile + " includes no directory (include_dir)"
+		o.Local.Include = File{Why: f.ConfigFile + " includes no directory (include_dir)"}
 		return
 	}
 	o.Local.Include = look(filepath.Join(dir, includeName))
@@ -53,15 +71,23 @@ func (o *Observation) Probe() {
 	}
 }
 
+// configText is postgresql.conf as the server reads it.
+func (o Observation) configText() string {
+	if len(o.Texts) == 1 {
+		return text(o.Texts[0].Config)
+	}
+	return o.Local.Config.Content
+}
+
 const notWritable = "not writable for this user"
 
 // sameAs says whether the server reads this very file, and takes writability from one that it does not: a server on another
 // host may use the same path.
-func (f *File) sameAs(encoded string) bool {
+func (f *File) sameAs(sent string) bool {
 	switch {
 	case !f.Exists:
 		f.Writable, f.Why = false, "not to be seen from here"
-	case f.Content != text(encoded) || len(f.Content) >= maxFile:
+	case !f.known && f.Content != text(sent) || len(f.Content) >= maxFile:
 		f.Writable, f.Why = false, "not the file that the server reads"
 	default:
 		return true
@@ -95,7 +121,7 @@ func look(path string) File {
 		f.Why = err.Error()
 		return f
 	}
-	f.Content = string(content)
+	f.Content, f.size, f.mtime = string(content), info.Size(), info.ModTime()
 	switch {
 	case strings.HasPrefix(f.Real, nixStore):
 		f.Why = "in the Nix store"

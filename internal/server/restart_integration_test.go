@@ -136,7 +136,7 @@ func TestSettingsDrift(t *testing.T) {
 		}
 		h.write(h.ours, content)
 		h.settle()
-		if o := h.observe(); o.setting("authentication_timeout").Value != "5" || o.setting("listen_addresses").Value != "*" {
+		if o := h.observe(); o.setting("authentication_timeout").Value != "5s" || o.setting("listen_addresses").Value != "*" {
 			t.Errorf("%s: %+v", name, o.Settings)
 		}
 	}

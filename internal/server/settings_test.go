@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/base64"
 	"net/netip"
 	"strings"
 	"testing"
@@ -35,7 +34,7 @@ func baseWant() Want {
 func settled(w Want) Observation {
 	const config = "port = 5432\ninclude_dir = 'conf.d'\nwork_mem = '4MB'\n"
 	return Observation{
-		Server: []Facts{{ConfigFile: confFile, DataDirectory: "/var/lib/postgresql/15/main", Config: base64.StdEncoding.EncodeToString([]byte(config))}},
+		Server: []Facts{{ConfigFile: confFile, DataDirectory: "/var/lib/postgresql/15/main"}},
 		Settings: []Setting{
 			{Name: "listen_addresses", Value: listenValue(w), Boot: "localhost", Source: "configuration file"},
 			{Name: "authentication_timeout", Value: "5", Boot: "60", Source: "configuration file"},
@@ -49,7 +48,7 @@ func settled(w Want) Observation {
 		},
 		Local: Local{
 			Here:    true,
-			Config:  File{Path: confFile, Real: confFile, Exists: true},
+			Config:  File{Path: confFile, Real: confFile, Exists: true, Content: config},
 			Include: File{Path: ourFile, Real: ourFile, Exists: true, Writable: true},
 		},
 	}

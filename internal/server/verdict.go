@@ -89,7 +89,7 @@ func (o Observation) beats(f FileSetting) bool {
 	case filepath.Dir(f.File) == filepath.Dir(ours): // files of a directory are read in the order of their names
 		return filepath.Base(f.File) > includeName
 	case f.File == o.facts().ConfigFile:
-		_, line := lastInclude(text(o.facts().Config))
+		_, line := lastInclude(o.configText())
 		return f.Line > line
 	}
 	// Some other included file. Where ours is there too, the server has said which comes last.
