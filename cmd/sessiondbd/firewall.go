@@ -42,7 +42,7 @@ func (h *firewallHost) observe(ctx context.Context) (firewall.Observation, error
 		}
 		h.tools = t
 	}
-	return h.tools.Observe(ctx)
+	return h.tools.Observe(ctx, h.spec.Port)
 }
 
 // Begin takes the lock: between reading the rules and one restore of ours another's restore would leave its jumps twice.

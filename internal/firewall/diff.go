@@ -50,6 +50,7 @@ func diffFamily(r *plan.Resource, f family, spec Spec, have Observation) {
 	diffTable(r, f, mangle, rules.Mangle, guard(in), spec.Port)
 	diffTable(r, f, filter, rules.Filter, allow(in, spec.Port), spec.Port)
 	warnOther(r, have.Backend, rules.Other)
+	diffConnections(r, f, spec, have)
 	warnCutOff(r, have.Others, f, in, spec.Port)
 }
 

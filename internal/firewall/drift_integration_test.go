@@ -68,7 +68,8 @@ func TestDriftIsRepaired(t *testing.T) {
 
 func repairAll(t *testing.T, w world, backend string) {
 	ipt, ip6 := "iptables-"+backend, "ip6tables-"+backend
-	sh(t, fmt.Sprintf(others, ipt)+fmt.Sprintf(others, ip6))
+	// Without ICMPv6 nobody finds the host's neighbours: packets to the port would fail before they are sent.
+	sh(t, fmt.Sprintf(others, ipt)+fmt.Sprintf(others, ip6)+ip6+" -A INPUT -p ipv6-icmp -j ACCEPT")
 	h, spec := opened(t, backend), twoVMs()
 	before := foreign(t)
 	converge(t, h, spec)

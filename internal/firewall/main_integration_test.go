@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// The test binary plays four roles: it makes the namespaces, runs a test again inside the hypervisor's, connects
-// from a VM or from outside, and opens the firewall as another user.
+// The test binary plays five roles: it makes the namespaces, runs a test again inside the hypervisor's, connects
+// from a VM or from outside, holds a connection there, and opens the firewall as another user.
 const (
 	worldEnv = "FIREWALL_TEST_WORLD"
 	dialEnv  = "FIREWALL_TEST_DIAL" // "LOCAL REMOTE COUNT"
@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(dialEnv) != "":
 		os.Exit(dialer(os.Getenv(dialEnv)))
+	case os.Getenv(holdEnv) != "":
+		os.Exit(holder(os.Getenv(holdEnv)))
 	case os.Getenv(userEnv) != "":
 		os.Exit(asUser())
 	}

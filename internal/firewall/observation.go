@@ -13,6 +13,8 @@ type Observation struct {
 	IPv6      Ruleset
 	Others    []BaseChain           // of other people, which packets for the port have to pass as well
 	Addresses map[netip.Addr]string // to the interface that holds it
+
+	Connections []Connection // with the port
 }
 
 // Ruleset is what concerns us in the tables of one family.

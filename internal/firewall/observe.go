@@ -11,32 +11,33 @@ import (
 	"sync"
 )
 
-// Observe looks at our chains, at INPUT and at the addresses; it writes nothing. Errors: ErrNotPermitted, ErrBusy.
-func (h *Host) Observe(ctx context.Context) (Observation, error) {
+// Observe looks at our chains, at INPUT, at the addresses and at who is connected to the port; it writes nothing. Errors: ErrNotPermitted, ErrBusy.
+func (h *Host) Observe(ctx context.Context, port uint16) (Observation, error) {
 	o := Observation{Backend: h.backend}
 	if h.backend == Off {
-		return h.leftBehind(ctx), nil
+		return h.leftBehind(ctx, port), nil
 	}
 	o.NoIPv6 = noIPv6()
 	var wg sync.WaitGroup
-	var err4, err6, errOthers, errAddr error
+	var err4, err6, errOthers, errConns, errAddr error
 	wg.Go(func() { o.IPv4, err4 = h.observeFamily(ctx, ipv4) })
 	if !o.NoIPv6 {
 		wg.Go(func() { o.IPv6, err6 = h.observeFamily(ctx, ipv6) })
 	}
 	wg.Go(func() { o.Others, errOthers = h.foreign(ctx) })
 	o.Addresses, errAddr = addresses()
+	o.Connections, errConns = connections(port)
 	wg.Wait()
-	if err := errors.Join(err4, err6, errOthers, errAddr); err != nil {
+	if err := errors.Join(err4, err6, errOthers, errConns, errAddr); err != nil {
 		return Observation{}, err
 	}
 	return o, nil
 }
 
 // leftBehind is what there is of ours while the firewall is somebody else's. What cannot be seen is taken for nothing.
-func (h *Host) leftBehind(ctx context.Context) Observation {
+func (h *Host) leftBehind(ctx context.Context, port uint16) Observation {
 	if h.left != nil {
-		if o, err := h.left.Observe(ctx); err == nil {
+		if o, err := h.left.Observe(ctx, port); err == nil {
 			return o
 		}
 	}

@@ -59,7 +59,7 @@ func opened(t *testing.T, backend string) *Host {
 
 func observed(t *testing.T, h *Host) Observation {
 	t.Helper()
-	o, err := h.Observe(t.Context())
+	o, err := h.Observe(t.Context(), 5432)
 	if err != nil {
 		t.Fatal(err)
 	}

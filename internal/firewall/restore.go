@@ -12,13 +12,19 @@ import (
 	"sessiondbd/internal/plan"
 )
 
-// Execute carries out a step of this room: one transaction, then a look through go-iptables whether it is there as written.
-// Errors: ErrNotPermitted, ErrBusy, or what differs.
+// Execute carries out a step of this room. Errors: ErrNotPermitted, ErrBusy, or what differs from what was written.
 func (h *Host) Execute(ctx context.Context, s plan.Step) error {
-	r, ok := s.(Restore)
-	if !ok {
-		return fmt.Errorf("firewall: %s is not a step of the firewall", s)
+	switch s := s.(type) {
+	case Restore:
+		return h.restore(ctx, s)
+	case Cut:
+		return s.execute(ctx)
 	}
+	return fmt.Errorf("firewall: %s is not a step of the firewall", s)
+}
+
+// restore is one transaction, then a look through go-iptables whether it is there as written.
+func (h *Host) restore(ctx context.Context, r Restore) error {
 	f, t := family(r.Family), table(r.Table)
 	tools, ok := h.tools[f]
 	if !ok {

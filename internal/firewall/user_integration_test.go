@@ -25,7 +25,7 @@ func asUser() int {
 	h, err := Open(ctx, Auto)
 	if err == nil {
 		var o Observation
-		if o, err = h.Observe(ctx); err == nil {
+		if o, err = h.Observe(ctx, 5432); err == nil {
 			err = plan.Apply(ctx, plan.Plan{Resources: Diff(twoVMs(), o)}, h, func(c plan.Change) { fmt.Println(c) }).Err()
 		}
 	}
