@@ -18,6 +18,10 @@ var quiet = []string{
 	"SET LOCAL log_min_duration_sample = -1",
 	"SET LOCAL log_duration = off",
 	"SET LOCAL track_activities = off",
+	// From PostgreSQL 16 on these write a verifier out as part of the statement's tree.
+	"SET LOCAL debug_print_parse = off",
+	"SET LOCAL debug_print_rewritten = off",
+	"SET LOCAL debug_print_plan = off",
 	// Exists only where the library is loaded; a placeholder setting is harmless where it is not.
 	"SET LOCAL pg_stat_statements.track = 'none'",
 }
