@@ -1,6 +1,7 @@
 package role
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -93,9 +94,18 @@ func (d *differ) setPassword(r *plan.Resource, role string, password Secret, c p
 		r.Refuse("its password, "+c.Want+", "+err.Error(), "write another one there, then: sudo systemctl restart sessiondbd")
 		return
 	}
-	s := access("ALTER ROLE " + postgres.QuoteIdent(role) + " PASSWORD " + postgres.QuoteLiteral(v.text()))
+	r.Add(plan.Update, "password", c.Have, c.Want, c.Summary, store(role, v.text()))
+}
+
+// store writes a verifier and reads it back before it is in force: what PostgreSQL does not take for a verifier it hashes
+// as if it were the password. The comparison needs only a hash of it.
+func store(role, verifier string) postgres.SQL {
+	const other = "PostgreSQL stored something else than the verifier that it was sent, and the change was taken back: see what shared_preload_libraries loads"
+	check := fmt.Sprintf("BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_authid WHERE rolname = %s AND encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex') = '%x')"+
+		" THEN RAISE EXCEPTION '%s'; END IF; END", postgres.QuoteLiteral(role), sha256.Sum256([]byte(verifier)), other)
+	s := access("ALTER ROLE "+postgres.QuoteIdent(role)+" PASSWORD "+postgres.QuoteLiteral(verifier), "DO "+postgres.QuoteLiteral(check))
 	s.Secret, s.Label = true, "set the password of "+role
-	r.Add(plan.Update, "password", c.Have, c.Want, c.Summary, s)
+	return s
 }
 
 // newPassword is how to give a role another password, by where it is looked for.
