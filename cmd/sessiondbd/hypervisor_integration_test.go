@@ -146,10 +146,10 @@ func reload(t *testing.T, h *lab.Hypervisor) {
 		t.Errorf("after a refused reload: %v", err)
 	}
 	write("roles:\n  - name: sessionuser\n    password: {file: /etc/sessiondbd/password}\n    connection_limit: 7\n")
-	if err := h.WriteFile(t.Context(), "/etc/sessiondbd/password", []byte("another pass\n"), 0o640); err != nil {
+	if err := h.WriteFile(t.Context(), "/etc/sessiondbd/password", []byte("another pass\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	must(t, h, "chgrp", "postgres", "/etc/sessiondbd/password")
+	must(t, h, "chown", "postgres", "/etc/sessiondbd/password")
 	must(t, h, "systemctl", "reload", "sessiondbd")
 	if got, err := asVM(t, h.VMs()[0], "another pass", "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'sessionuser'"); got != "7" || err != nil {
 		t.Errorf("a good config is not in force when reload returns: %q, %v", got, err)

@@ -82,13 +82,13 @@ func (s *site) must(err error) {
 	}
 }
 
-// write makes a file of the database's user.
+// write makes a file of the database's user that nobody else may read: it may be a password.
 func (s *site) write(name, content string) {
 	s.t.Helper()
 	if !filepath.IsAbs(name) {
 		name = s.path(name)
 	}
-	s.must(os.WriteFile(name, []byte(content), 0o640))
+	s.must(os.WriteFile(name, []byte(content), 0o600))
 	s.own(name)
 }
 
