@@ -60,36 +60,3 @@ func TestRun(t *testing.T) {
 		t.Errorf("left behind: %v\n%s", err, rules)
 	}
 }
-
-// No password and no verifier is said by anybody, whatever is logged: not by the product at its most talkative, nor by a
-// PostgreSQL that logs every statement.
-func TestNobodyTalks(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, lab.ClusterOptions{Settings: map[string]string{
-		"log_statement": "all", "log_min_duration_statement": "0", "log_duration": "on", "log_min_error_statement": "debug5",
-		"log_transaction_sample_rate": "1", "log_min_messages": "debug1", "log_parameter_max_length": "-1",
-	}})
-	verbose := []string{"--log-level", "debug", "--log-format", "text"}
-	for _, command := range []string{"plan", "apply", "plan", "apply"} {
-		r := s.run(append([]string{command, "--json"}, verbose...)...)
-		if _, err := decode(r.stdout); err != nil {
-			t.Errorf("%s: %v", command, err)
-		}
-	}
-	s.sql("sessiondb", "ALTER ROLE sessionuser PASSWORD NULL")
-	s.write("password", "another pass\n")
-	s.configure(strings.Replace(s.read("config.yaml"), "credential: none-such", "file: password", 1))
-	s.want(exitOK, append([]string{"apply"}, verbose...))
-	if stored := s.sql("postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'sessionuser'"); !strings.HasPrefix(stored, "SCRAM-SHA-256$") {
-		t.Errorf("stored: %q", stored)
-	}
-	log := s.Log()
-	if !strings.Contains(log, "CREATE TABLE") {
-		t.Fatal("the server does not log what is asked of it")
-	}
-	for line := range strings.Lines(log) {
-		if strings.Contains(line, "another pass") || strings.Contains(line, documentedPassword) || strings.Contains(line, "SCRAM-SHA-256$4096") {
-			t.Errorf("the server's log holds a secret: %s", line)
-		}
-	}
-}
