@@ -49,8 +49,12 @@ type Role struct {
 	Name            string   `yaml:"name"`
 	Password        Password `yaml:"password,omitempty"` // zero: not managed
 	Access          Access   `yaml:"access"`
-	ConnectionLimit int      `yaml:"connection_limit"`   // -1 is unlimited, as in PostgreSQL
-	Networks        Names    `yaml:"networks,omitempty"` // nil: all; empty but not nil: none
+	ConnectionLimit int      `yaml:"connection_limit"` // -1 is unlimited, as in PostgreSQL
+	TempFileLimit   Size     `yaml:"temp_file_limit"`  // of each session
+	// Of 0 the server's own holds, which is none unless its administrator set one.
+	StatementTimeout         time.Duration `yaml:"statement_timeout"`
+	IdleInTransactionTimeout time.Duration `yaml:"idle_in_transaction_session_timeout"`
+	Networks                 Names         `yaml:"networks,omitempty"` // nil: all; empty but not nil: none
 }
 
 // Password says where a role's password comes from. At most one of Credential and File is set; the zero value means that

@@ -113,6 +113,58 @@ var roleMistakes = []mistake{
 		`1:37: roles[0].connection_limit: must be from -1 to 10000, not 10001`,
 	},
 	{
+		`roles: [{name: a, temp_file_limit: 64M}]`,
+		`1:36: roles[0].temp_file_limit: must be a size with its unit (kB, MB, GB or TB), such as 64MB, or -1 for none, not "64M"`,
+	},
+	{
+		`roles: [{name: a, temp_file_limit: 65536}]`,
+		`1:36: roles[0].temp_file_limit: must be a size with its unit (kB, MB, GB or TB), such as 64MB, or -1 for none, not "65536"`,
+	},
+	{
+		`roles: [{name: a, temp_file_limit: '-1'}]`,
+		`1:36: roles[0].temp_file_limit: must be a size with its unit (kB, MB, GB or TB), such as 64MB, or -1 for none, not "-1"`,
+	},
+	{
+		`roles: [{name: a, temp_file_limit: 2147483648kB}]`,
+		`1:36: roles[0].temp_file_limit: must be less than 2TB, or -1 for none, not "2147483648kB"`,
+	},
+	{
+		`roles: [{name: a, temp_file_limit: 9999999999TB}]`,
+		`1:36: roles[0].temp_file_limit: must be less than 2TB, or -1 for none, not "9999999999TB"`,
+	},
+	{
+		`roles: [{name: a, temp_file_limit: }]`,
+		`1:36: roles[0].temp_file_limit: has no value; give one, or remove the key`,
+	},
+	{
+		`roles: [{name: a, statement_timeout: 30}]`,
+		`1:38: roles[0].statement_timeout: must be a duration with its unit, such as 30s or 5m, or 0 for none, not "30"`,
+	},
+	{
+		`roles: [{name: a, statement_timeout: 99ms}]`,
+		`1:38: roles[0].statement_timeout: must be from 100ms to 24h, or 0 for none, not "99ms"`,
+	},
+	{
+		`roles: [{name: a, statement_timeout: -1s}]`,
+		`1:38: roles[0].statement_timeout: must be from 100ms to 24h, or 0 for none, not "-1s"`,
+	},
+	{
+		`roles: [{name: a, statement_timeout: 100.5ms}]`,
+		`1:38: roles[0].statement_timeout: must be whole milliseconds, PostgreSQL's unit`,
+	},
+	{
+		`roles: [{name: a, idle_in_transaction_session_timeout: 24h1s}]`,
+		`1:56: roles[0].idle_in_transaction_session_timeout: must be from 100ms to 24h, or 0 for none, not "24h1s"`,
+	},
+	{
+		`roles: [{name: a, statement_timeout: [1s]}]`,
+		`1:38: roles[0].statement_timeout: must be a string, not a list`,
+	},
+	{
+		`roles: [{name: a, temp_file_limits: 1GB}]`,
+		`1:19: roles[0].temp_file_limits: unknown key; did you mean temp_file_limit?`,
+	},
+	{
 		`roles: [{name: a, networks: [vm9]}]`,
 		`1:30: roles[0].networks[0]: no network is named "vm9"; did you mean vm1?`,
 	},

@@ -144,7 +144,7 @@ var yamlMistakes = []mistake{
 	},
 	{
 		`roles: [a]`,
-		`1:9: roles[0]: must be a mapping with name, password, access, connection_limit and networks, not a string`,
+		`1:9: roles[0]: must be a mapping with name, password, access, connection_limit, temp_file_limit, statement_timeout, idle_in_transaction_session_timeout and networks, not a string`,
 	},
 	{
 		`roles: [null]`,

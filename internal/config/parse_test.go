@@ -40,6 +40,8 @@ func TestAccepted(t *testing.T) {
 		"database: {name: " + strings.Repeat("a", 63) + "}", "database: {name: yes}", "database: {name: _a-b$1}", "database: {os_user: www-data}",
 		"database: {url: postgresql:///postgres}", "database: {url: 'host=a,b port=1,2'}",
 		"roles: []", "roles: [{name: a}]", "roles: [{name: a, password: }]", "roles: [{name: pg}]", "roles: [{name: a, connection_limit: -1}]", "roles: [{name: a, connection_limit: 0}]",
+		"roles: [{name: a, temp_file_limit: 2147483647kB}]", "roles: [{name: a, temp_file_limit: 1TB}]", "roles: [{name: a, temp_file_limit: '0kB'}]", "roles: [{name: a, temp_file_limit: -1}]",
+		"roles: [{name: a, statement_timeout: 100ms}]", "roles: [{name: a, statement_timeout: 24h}]", "roles: [{name: a, statement_timeout: 0}]", "roles: [{name: a, idle_in_transaction_session_timeout: 0s}]",
 		"roles: [{name: a, connection_limit: 10000}]", "roles: [{name: a, networks: [vm5]}, {name: b, networks: []}]",
 		"roles: [{name: a, password: {initial: '1'}}]", "roles: [{name: a, password: {initial: md5}}]", "roles: [{name: a, password: {initial: '~ !'}}]",
 		"networks: []", network("10.1.0.0/30", "10.1.0.2"), network("10.1.0.0/31", "10.1.0.0"), network("10.1.0.0/31", "10.1.0.1"), network("10.0.0.0/8", "10.0.0.1"),
@@ -69,8 +71,8 @@ func TestListsReplaceTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Role{
-		{Name: "sessionuser", Access: ReadWrite, ConnectionLimit: 80},
-		{Name: "b", Access: ReadWrite, ConnectionLimit: 80, Password: Password{File: "/etc/b"}, Networks: Names{}},
+		{Name: "sessionuser", Access: ReadWrite, ConnectionLimit: 80, TempFileLimit: 262144},
+		{Name: "b", Access: ReadWrite, ConnectionLimit: 80, TempFileLimit: 262144, Password: Password{File: "/etc/b"}, Networks: Names{}},
 	}
 	if diff := cmp.Diff(want, c.Roles, values); diff != "" {
 		t.Errorf("roles (-want +got):\n%s", diff)

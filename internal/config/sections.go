@@ -62,6 +62,9 @@ func (d *decoder) roles(v value, to *[]Role, names *nameIndex) bool {
 			field{"password", func(v value) { d.password(v, &r.Password) }},
 			field{"access", func(v value) { scalar(v, &r.Access, oneOf(ReadWrite, ReadOnly, NoAccess)) }},
 			field{"connection_limit", func(v value) { v.integer(&r.ConnectionLimit, -1, 10000) }},
+			field{"temp_file_limit", func(v value) { v.size(&r.TempFileLimit) }},
+			field{"statement_timeout", func(v value) { v.timeout(&r.StatementTimeout) }},
+			field{"idle_in_transaction_session_timeout", func(v value) { v.timeout(&r.IdleInTransactionTimeout) }},
 			field{"networks", func(v value) { r.Networks = names.refer(v) }},
 		)
 		item.require(seen, "name")

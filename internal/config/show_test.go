@@ -59,6 +59,9 @@ roles:
       initial: (hidden)
     access: readwrite
     connection_limit: 80
+    temp_file_limit: 256MB
+    statement_timeout: 0s
+    idle_in_transaction_session_timeout: 0s
     networks:
       - vm1
       - vm2
@@ -83,9 +86,9 @@ func TestShowDefault(t *testing.T) {
 const everything = `
 database: {url: "postgres://admin@db1,db2:5433/postgres?sslmode=verify-full", os_user: admin, name: sessions}
 roles:
-  - {name: writer, password: {file: secrets/writer}, connection_limit: -1}
-  - {name: reader, access: readonly, networks: [six]}
-  - {name: nobody, access: none, networks: []}
+  - {name: writer, password: {file: secrets/writer}, connection_limit: -1, temp_file_limit: -1, statement_timeout: 30s}
+  - {name: reader, access: readonly, temp_file_limit: 1025kB, idle_in_transaction_session_timeout: 1h30m0.5s, networks: [six]}
+  - {name: nobody, access: none, temp_file_limit: 0kB, networks: []}
   - {name: both, password: {credential: both, initial: "p w: #'\""}, networks: [six, four]}
 networks:
   - {name: four, subnet: 192.168.7.0/31, gateway: 192.168.7.0, interface: br-4}
