@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"time"
+
 	"sessiondbd/internal/config"
 	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/role"
@@ -59,7 +62,7 @@ func databaseGoals(cfg *config.Config, pw secrets, opt options) (goals, error) {
 	for _, r := range cfg.Roles {
 		g.schema.Roles = append(g.schema.Roles, r.Name)
 		g.role.Roles = append(g.role.Roles, role.Spec{
-			Name: r.Name, Access: role.Level(r.Access), ConnectionLimit: r.ConnectionLimit,
+			Name: r.Name, Access: role.Level(r.Access), ConnectionLimit: r.ConnectionLimit, Defaults: defaults(r),
 			Password: role.Password{Managed: r.Password.Managed(), Enforced: pw[r.Name], Initial: role.Secret(r.Password.Initial.Reveal()), Source: source(r.Password)},
 		})
 		a := server.RoleAccess{Name: r.Name, Access: string(r.Access)}
@@ -78,6 +81,27 @@ func databaseGoals(cfg *config.Config, pw secrets, opt options) (goals, error) {
 		}
 	}
 	return g, nil
+}
+
+// defaults are the limits of a role's sessions in PostgreSQL's words. One that is not given is left to the server.
+func defaults(r config.Role) []role.Default {
+	var list []role.Default
+	if r.TempFileLimit != config.Unlimited {
+		list = append(list, role.Default{Name: "temp_file_limit", Value: r.TempFileLimit.String()})
+	}
+	for _, t := range []struct {
+		name string
+		d    time.Duration
+	}{{"statement_timeout", r.StatementTimeout}, {"idle_in_transaction_session_timeout", r.IdleInTransactionTimeout}} {
+		switch {
+		case t.d == 0:
+		case t.d%time.Second == 0:
+			list = append(list, role.Default{Name: t.name, Value: fmt.Sprintf("%ds", t.d/time.Second)})
+		default:
+			list = append(list, role.Default{Name: t.name, Value: fmt.Sprintf("%dms", t.d/time.Millisecond)})
+		}
+	}
+	return list
 }
 
 // source names where a password comes from, for people.

@@ -50,6 +50,8 @@ func Access(want Want, have Observation) []plan.Resource {
 	list := append(roles, d.everybody())
 	list = append(list, grants...)
 	list = append(list, d.others()...)
+	list = append(list, d.former()...)
+	list = append(list, d.surroundings()...)
 	return append(list, doors...)
 }
 
@@ -95,13 +97,20 @@ func (d *differ) role(s Spec) plan.Resource {
 		r.Add(plan.Create, "role", "", "NOLOGIN, connection limit "+limit(s.ConnectionLimit), "declared in the config; it has no rights but those of its access level",
 			access("CREATE ROLE "+name+" NOLOGIN CONNECTION LIMIT "+strconv.Itoa(s.ConnectionLimit),
 				"COMMENT ON ROLE "+name+" IS "+postgres.QuoteLiteral(halfMade)))
+		d.settings(&r, s)
 	default:
-		d.attributes(&r, now, func(statement string) postgres.SQL { return access(statement) })
+		d.attributes(&r, now, access)
 		if now.ConnectionLimit != s.ConnectionLimit {
 			r.Add(plan.Update, "connection limit", limit(now.ConnectionLimit), limit(s.ConnectionLimit), "leaves slots for the other roles and for administrators",
 				access("ALTER ROLE "+name+" CONNECTION LIMIT "+strconv.Itoa(s.ConnectionLimit)))
 		}
-		d.notices(&r, now)
+		d.expiry(&r, now)
+		d.memberships(&r, s.Name, access)
+		d.settings(&r, s)
+		if !now.Login && now.Comment != halfMade {
+			r.Warn("it may not log in: an administrator's NOLOGIN is left as it is", d.psql("ALTER ROLE "+name+" LOGIN"))
+		}
+		d.members(&r, s.Name, "and so has its rights on the session table")
 	}
 	return r
 }
@@ -123,59 +132,23 @@ func (d *differ) door(s Spec) plan.Resource {
 	return r
 }
 
+// expiry compares until when a role's password is good.
+func (d *differ) expiry(r *plan.Resource, now Role) {
+	if now.ValidUntil == "" {
+		return
+	}
+	why := "from then on no VM could log in; the config declares no expiry"
+	if now.Expired {
+		why = "it has expired, and no VM can log in; the config declares no expiry"
+	}
+	r.Add(plan.Update, "valid until", now.ValidUntil, "infinity", why, access("ALTER ROLE "+postgres.QuoteIdent(now.Name)+" VALID UNTIL 'infinity'"))
+}
+
 func limit(n int) string {
 	if n < 0 {
 		return "none"
 	}
 	return strconv.Itoa(n)
-}
-
-// notices warns about what may be somebody's intention.
-func (d *differ) notices(r *plan.Resource, now Role) {
-	name := postgres.QuoteIdent(now.Name)
-	if !now.Login && now.Comment != halfMade {
-		r.Warn("it may not log in: an administrator's NOLOGIN is left as it is", d.psql("ALTER ROLE "+name+" LOGIN"))
-	}
-	if now.Expired {
-		r.Warn("its password expired on "+now.ValidUntil+": no VM can log in", d.psql("ALTER ROLE "+name+" VALID UNTIL 'infinity'"))
-	} else if now.ValidUntil != "" {
-		r.Warn("its password expires on "+now.ValidUntil+"; from then on no VM can log in", d.psql("ALTER ROLE "+name+" VALID UNTIL 'infinity'"))
-	}
-	for _, m := range d.have.Members {
-		if m.Member == now.Name {
-			r.Warn("it is a member of "+m.Role+", and so has every right of that role", d.leave(m))
-		} else if m.Role == now.Name {
-			r.Warn(m.Member+" is a member of it, and so has its rights on the session table", d.leave(m))
-		}
-	}
-	for _, s := range d.have.Settings {
-		if s.Role != now.Name {
-			continue
-		}
-		setting, _, _ := strings.Cut(s.Setting, "=")
-		in := ""
-		if s.Database != "" {
-			in = " IN DATABASE " + postgres.QuoteIdent(s.Database)
-		}
-		r.Warn("its sessions start with a setting that the config does not declare: "+printable(s.Setting), d.psql("ALTER ROLE "+name+in+" RESET "+postgres.QuoteIdent(setting)))
-	}
-}
-
-// printable quotes what holds more than printable ASCII: a role writes its own settings, and ours are read in terminals.
-func printable(s string) string {
-	if q := strconv.QuoteToASCII(s); q != `"`+s+`"` {
-		return q
-	}
-	return s
-}
-
-// leave is the command that ends a membership.
-func (d *differ) leave(m Membership) string {
-	by := ""
-	if d.have.Version >= 160000 { // before, a membership is one, whoever granted it
-		by = " GRANTED BY " + postgres.QuoteIdent(m.Grantor)
-	}
-	return d.psql("REVOKE " + postgres.QuoteIdent(m.Role) + " FROM " + postgres.QuoteIdent(m.Member) + by)
 }
 
 // psql is the command that runs a statement in the session database.

@@ -31,7 +31,7 @@ var (
 // declared is one role, its password enforced.
 func declared() Want {
 	return Want{Database: "sessiondb", Owner: "sessiondb_owner", Salt: testSalt, Cache: &Cache{}, Roles: []Spec{{
-		Name: "sessionuser", Access: ReadWrite, ConnectionLimit: 80,
+		Name: "sessionuser", Access: ReadWrite, ConnectionLimit: 80, Defaults: []Default{{"temp_file_limit", "256MB"}},
 		Password: Password{Managed: true, Enforced: "s3cret", Initial: "sessionpass123", Source: "credential sessionuser.password"},
 	}}}
 }
@@ -60,6 +60,7 @@ func converged() Observation {
 			{Name: "sessionuser", Inherit: true, Login: true, ConnectionLimit: 80},
 		},
 		Verifiers: []Verifier{{own, ""}, {"sessionuser", secretStored}},
+		Settings:  []Setting{{"sessionuser", "sessiondb", "sessiondbd.declared=yes"}, {"sessionuser", "sessiondb", "temp_file_limit=256MB"}},
 		Database: slices.Concat(acl("database", "sessiondb", own, own, "CREATE", "TEMPORARY", "CONNECT"),
 			acl("database", "sessiondb", own, "", "CONNECT"), acl("database", "sessiondb", own, "sessionuser", "CONNECT")),
 		Objects: slices.Concat(acl("schema", "public", pgDatabaseOwner, pgDatabaseOwner, "USAGE", "CREATE"),
@@ -133,6 +134,8 @@ func TestFresh(t *testing.T) {
 	check(t, list,
 		`role/sessiondb_owner create role [→NOLOGIN]: (maintenance) CREATE ROLE "sessiondb_owner" NOLOGIN`,
 		`role/sessionuser create role [→NOLOGIN, connection limit 80]: CREATE ROLE "sessionuser" NOLOGIN CONNECTION LIMIT 80; COMMENT ON ROLE "sessionuser" IS '`+halfMade+`'`,
+		`role/sessionuser create temp_file_limit [→256MB]: ALTER ROLE "sessionuser" IN DATABASE "sessiondb" SET "temp_file_limit" = '256MB'`,
+		`role/sessionuser create sessiondbd.declared [→yes]: ALTER ROLE "sessionuser" IN DATABASE "sessiondb" SET "sessiondbd.declared" = 'yes'`,
 		`grants/PUBLIC delete TEMPORARY on database sessiondb [granted→]: REVOKE TEMPORARY ON DATABASE "sessiondb" FROM PUBLIC`,
 		`grants/PUBLIC delete CREATE on schema public [granted by the template, perhaps→]: REVOKE CREATE ON SCHEMA public FROM PUBLIC`,
 		`grants/sessionuser create CONNECT on database sessiondb [→granted]: GRANT CONNECT ON DATABASE "sessiondb" TO "sessionuser"`,
@@ -171,6 +174,8 @@ func TestLegacy(t *testing.T) {
 	check(t, both(declared(), legacy()),
 		`role/sessiondb_owner create role [→NOLOGIN]: (maintenance) CREATE ROLE "sessiondb_owner" NOLOGIN`,
 		`role/sessionuser update connection limit [none→80]: ALTER ROLE "sessionuser" CONNECTION LIMIT 80`,
+		`role/sessionuser create temp_file_limit [→256MB]: ALTER ROLE "sessionuser" IN DATABASE "sessiondb" SET "temp_file_limit" = '256MB'`,
+		`role/sessionuser create sessiondbd.declared [→yes]: ALTER ROLE "sessionuser" IN DATABASE "sessiondb" SET "sessiondbd.declared" = 'yes'`,
 		`grants/PUBLIC delete TEMPORARY on database sessiondb [granted→]: REVOKE TEMPORARY ON DATABASE "sessiondb" FROM PUBLIC`,
 		`grants/sessionuser create CONNECT on database sessiondb [→granted]: GRANT CONNECT ON DATABASE "sessiondb" TO "sessionuser"`,
 		`grants/sessionuser create USAGE on schema public [→granted]: GRANT USAGE ON SCHEMA public TO "sessionuser"`,

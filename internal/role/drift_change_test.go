@@ -1,6 +1,9 @@
 package role
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // change is what a row does to what is declared or observed.
 type change func(*Want, *Observation)
@@ -60,14 +63,27 @@ func setting(role, database, text string) change {
 	return func(_ *Want, o *Observation) { o.Settings = append(o.Settings, Setting{role, database, text}) }
 }
 
+// without takes the setting of a role away.
+func without(name string) change {
+	return func(_ *Want, o *Observation) {
+		o.Settings = slices.DeleteFunc(o.Settings, func(s Setting) bool { return strings.HasPrefix(s.Setting, name+"=") })
+	}
+}
+
+// membership is one as up to PostgreSQL 15.
 func membership(role, member string) change {
-	return func(_ *Want, o *Observation) { o.Members = append(o.Members, Membership{role, member, "postgres"}) }
+	return member16(Membership{role, member, "postgres", false, false, false}, 150018)
+}
+
+func member16(m Membership, version int) change {
+	return func(_ *Want, o *Observation) { o.Members, o.Version = append(o.Members, m), version }
 }
 
 // second declares a role that reads only, and has the server have it.
 func second(w *Want, o *Observation) {
 	w.Roles = append(w.Roles, Spec{Name: "reader", Access: ReadOnly, ConnectionLimit: -1})
 	o.Roles = append(o.Roles, Role{Name: "reader", Inherit: true, Login: true, ConnectionLimit: -1})
+	o.Settings = append(o.Settings, Setting{"reader", "sessiondb", "sessiondbd.declared=yes"})
 	add(o, slices.Concat(acl("database", "sessiondb", own, "reader", "CONNECT"), acl("schema", "public", pgDatabaseOwner, "reader", "USAGE"),
 		acl("table", session, own, "reader", "SELECT"))...)
 }

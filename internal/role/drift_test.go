@@ -6,98 +6,15 @@ import (
 	"testing"
 )
 
-// Every row is unequal by its drift and equal by its twin.
-var drifts = []struct {
+// drift is unequal by its change and equal by its twin.
+type drift struct {
 	name        string
 	drift, twin change
 	want        []string
-}{
-	// attributes
-	{
-		"superuser", all(user(func(r *Role) { r.Superuser = true }), each(func(e *Entry) { e.Superuser = e.Grantee == "sessionuser" })), user(func(r *Role) { r.Superuser = false }),
-		[]string{`role/sessionuser update SUPERUSER [yes→no]: ALTER ROLE "sessionuser" NOSUPERUSER`},
-	},
-	{
-		"createdb", user(func(r *Role) { r.CreateDB = true }), user(func(r *Role) { r.CreateDB = false }),
-		[]string{`role/sessionuser update CREATEDB [yes→no]: ALTER ROLE "sessionuser" NOCREATEDB`},
-	},
-	{
-		"createrole", user(func(r *Role) { r.CreateRole = true }), user(func(r *Role) { r.CreateRole = false }),
-		[]string{`role/sessionuser update CREATEROLE [yes→no]: ALTER ROLE "sessionuser" NOCREATEROLE`},
-	},
-	{
-		"replication", user(func(r *Role) { r.Replication = true }), user(func(r *Role) { r.Replication = false }),
-		[]string{`role/sessionuser update REPLICATION [yes→no]: ALTER ROLE "sessionuser" NOREPLICATION`},
-	},
-	{
-		"bypassrls", user(func(r *Role) { r.BypassRLS = true }), user(func(r *Role) { r.BypassRLS = false }),
-		[]string{`role/sessionuser update BYPASSRLS [yes→no]: ALTER ROLE "sessionuser" NOBYPASSRLS`},
-	},
-	{
-		"noinherit", user(func(r *Role) { r.Inherit = false }), user(func(r *Role) { r.Inherit = true }),
-		[]string{`role/sessionuser update INHERIT [no→yes]: ALTER ROLE "sessionuser" INHERIT`},
-	},
-	{
-		"connection limit", user(func(r *Role) { r.ConnectionLimit = 20 }), all(user(func(r *Role) { r.ConnectionLimit = 20 }), spec(func(s *Spec) { s.ConnectionLimit = 20 })),
-		[]string{`role/sessionuser update connection limit [20→80]: ALTER ROLE "sessionuser" CONNECTION LIMIT 80`},
-	},
-	{
-		"no connection limit", spec(func(s *Spec) { s.ConnectionLimit = -1 }), all(user(func(r *Role) { r.ConnectionLimit = -1 }), spec(func(s *Spec) { s.ConnectionLimit = -1 })),
-		[]string{`role/sessionuser update connection limit [80→none]: ALTER ROLE "sessionuser" CONNECTION LIMIT -1`},
-	},
-	{"two attributes", user(func(r *Role) { r.Superuser, r.CreateDB = true, true }), nothing, []string{
-		`role/sessionuser update SUPERUSER [yes→no]: ALTER ROLE "sessionuser" NOSUPERUSER`,
-		`role/sessionuser update CREATEDB [yes→no]: ALTER ROLE "sessionuser" NOCREATEDB`,
-	}},
+}
 
-	// what may be somebody's intention
-	{
-		"locked out", user(func(r *Role) { r.Login = false }), user(func(r *Role) { r.Login = true }),
-		[]string{`role/sessionuser warning: it may not log in: an administrator's NOLOGIN is left as it is → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" LOGIN'`},
-	},
-	{
-		"expires", user(func(r *Role) { r.ValidUntil = "2099-01-01" }), user(func(r *Role) { r.ValidUntil = "" }),
-		[]string{`role/sessionuser warning: its password expires on 2099-01-01; from then on no VM can log in → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" VALID UNTIL '\''infinity'\'''`},
-	},
-	{
-		"expired", user(func(r *Role) { r.ValidUntil, r.Expired = "2001-01-01", true }), nothing,
-		[]string{`role/sessionuser warning: its password expired on 2001-01-01: no VM can log in → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" VALID UNTIL '\''infinity'\'''`},
-	},
-	{
-		"member of", membership("pg_read_all_data", "sessionuser"), membership("pg_read_all_data", "backup"),
-		[]string{`role/sessionuser warning: it is a member of pg_read_all_data, and so has every right of that role → sudo -u postgres psql -d sessiondb -c 'REVOKE "pg_read_all_data" FROM "sessionuser"'`},
-	},
-	{
-		"has a member", membership("sessionuser", "backup"), membership("backup", "other"),
-		[]string{`role/sessionuser warning: backup is a member of it, and so has its rights on the session table → sudo -u postgres psql -d sessiondb -c 'REVOKE "sessionuser" FROM "backup"'`},
-	},
-	{
-		"member of, 16", all(membership(own, "sessionuser"), func(_ *Want, o *Observation) { o.Version = 160000 }), func(_ *Want, o *Observation) { o.Version = 160000 },
-		[]string{`role/sessionuser warning: it is a member of sessiondb_owner, and so has every right of that role → sudo -u postgres psql -d sessiondb -c 'REVOKE "sessiondb_owner" FROM "sessionuser" GRANTED BY "postgres"'`},
-	},
-	{
-		"a setting", setting("sessionuser", "", "search_path=evil"), setting("other", "", "search_path=evil"),
-		[]string{`role/sessionuser warning: its sessions start with a setting that the config does not declare: search_path=evil → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" RESET "search_path"'`},
-	},
-	{
-		"a setting in one database", setting("sessionuser", "sessiondb", "application_name=\x1b[2J"), nothing,
-		[]string{`role/sessionuser warning: its sessions start with a setting that the config does not declare: "application_name=\x1b[2J" → sudo -u postgres psql -d sessiondb -c 'ALTER ROLE "sessionuser" IN DATABASE "sessiondb" RESET "application_name"'`},
-	},
-
-	// the owner
-	{
-		"owner logs in", func(_ *Want, o *Observation) { o.Roles[0].Login = true }, func(_ *Want, o *Observation) { o.Roles[0].ConnectionLimit = 5 },
-		[]string{`role/sessiondb_owner update LOGIN [yes→no]: (maintenance) ALTER ROLE "sessiondb_owner" NOLOGIN`},
-	},
-	{
-		"owner is superuser", func(_ *Want, o *Observation) { o.Roles[0].Superuser = true }, nothing,
-		[]string{`role/sessiondb_owner update SUPERUSER [yes→no]: (maintenance) ALTER ROLE "sessiondb_owner" NOSUPERUSER`},
-	},
-	{
-		"owner has a member", membership(own, "dba"), nothing,
-		[]string{`role/sessiondb_owner warning: dba is a member of it, and so may drop and alter the session table → sudo -u postgres psql -d sessiondb -c 'REVOKE "sessiondb_owner" FROM "dba"'`},
-	},
-
+// drifts are those of access and passwords; what a role is has its own.
+var drifts = []drift{
 	// refusals
 	{
 		"ourselves", func(_ *Want, o *Observation) { o.Server[0].User = "sessionuser" }, func(_ *Want, o *Observation) { o.Server[0].User = "admin" },
@@ -326,7 +243,7 @@ var drifts = []struct {
 const initialWarning = `role/sessionuser warning: the documented initial password is in use: whoever read the documentation can log in from a VM → printf %s 'NEW PASSWORD' | sudo install -m 0400 /dev/stdin /etc/credstore/sessionuser.password && sudo systemctl restart sessiondbd`
 
 func TestDrift(t *testing.T) {
-	for _, row := range drifts {
+	for _, row := range slices.Concat(attributeDrifts, membershipDrifts, settingDrifts, drifts) {
 		t.Run(row.name, func(t *testing.T) {
 			w, o := declared(), converged()
 			row.drift(&w, &o)

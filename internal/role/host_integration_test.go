@@ -21,12 +21,13 @@ CREATE FUNCTION public.update_updated_at_column() RETURNS trigger LANGUAGE plpgs
 
 // host is a pass over roles alone, with that stand-in.
 type host struct {
-	t       *testing.T
-	target  postgres.Target
-	want    Want
-	have    Observation
-	changes []plan.Change
-	refuse  bool // the stand-in refuses to make the table
+	t        *testing.T
+	target   postgres.Target
+	observer *postgres.Observer
+	want     Want
+	have     Observation
+	changes  []plan.Change
+	refuse   bool // the stand-in refuses to make the table
 }
 
 func newHost(t *testing.T, c *lab.Cluster, w Want) *host {
@@ -36,12 +37,14 @@ func newHost(t *testing.T, c *lab.Cluster, w Want) *host {
 		t.Fatal(err)
 	}
 	w.Salt = nil
-	return &host{t: t, target: target, want: w}
+	o := postgres.NewObserver(target)
+	o.Standing = true
+	t.Cleanup(o.Close)
+	return &host{t: t, target: target, observer: o, want: w}
 }
 
 func (h *host) Plan(ctx context.Context) plan.Plan {
-	o := postgres.NewObserver(h.target)
-	if _, err := o.Ask(ctx, func(v int) []postgres.Query { return Queries(h.want, v, &h.have) }); err != nil {
+	if _, err := h.observer.Ask(ctx, func(v int) []postgres.Query { return Queries(h.want, v, &h.have) }); err != nil {
 		return plan.Plan{Unobserved: []plan.Failure{{Resource: "role/", Err: err}}}
 	}
 	list := slices.Concat(Owner(h.want, h.have), Limits(h.want, h.have), h.schema())
@@ -83,11 +86,11 @@ func (x executor) Execute(ctx context.Context, s plan.Step) error {
 }
 
 func (h *host) Begin(ctx context.Context) (plan.Executor, func(), error) {
-	w, err := postgres.Begin(ctx, h.target, nil)
+	w, err := postgres.Begin(ctx, h.target, h.observer.Take)
 	if err != nil {
 		return nil, nil, err
 	}
-	return executor{w}, func() { w.End().CloseSoon() }, nil
+	return executor{w}, func() { h.observer.Give(w.End()) }, nil
 }
 
 // converge is one pass, which must be enough: its own look afterwards and a second pass find nothing.

@@ -17,6 +17,8 @@ type Observation struct {
 	Verifiers []Verifier
 	Members   []Membership
 	Settings  []Setting
+	Unknown   []string // names of settings that the server would not take; asked for when there is something to reset
+	Former    []Former
 	Database  []Entry // of the session database itself; empty: it does not exist
 	Objects   []Entry // inside it
 	// Transactions are those that are open; none where their age is not limited.
@@ -57,11 +59,14 @@ type Membership struct {
 	Role    string `json:"role"`
 	Member  string `json:"member"`
 	Grantor string `json:"grantor"`
+	Admin   bool   `json:"admin"`
+	Inherit bool   `json:"inherit"` // this and the next from PostgreSQL 16 on
+	Set     bool   `json:"set"`
 }
 
 // Setting is a default that a role carries into its sessions, in the form name=value.
 type Setting struct {
-	Role     string `json:"role"`
+	Role     string `json:"role"`     // empty: every role
 	Database string `json:"database"` // empty: in all
 	Setting  string `json:"setting"`
 }
@@ -134,6 +139,11 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 	var settings []settingsRow
 	var database, objects []object
 	var superusers []superuser
+	var unknown []named
+	options := "admin_option AS admin"
+	if version >= separate {
+		options += ", inherit_option AS inherit, set_option AS set"
+	}
 	return append([]postgres.Query{
 		// First, so that the passwords are compared while the server is busy with the rest.
 		{
@@ -149,13 +159,22 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 			FROM pg_shdescription WHERE classoid = 'pg_authid'::regclass`},
 		{
 			Name: "memberships", Into: &into.Members, Then: func() { into.Members = distinct(into.Members) }, Args: names,
-			SQL: `SELECT pg_get_userbyid(roleid) AS role, pg_get_userbyid(member) AS member, pg_get_userbyid(grantor) AS grantor
+			SQL: `SELECT pg_get_userbyid(roleid) AS role, pg_get_userbyid(member) AS member, pg_get_userbyid(grantor) AS grantor, ` + options + `
 			FROM pg_auth_members WHERE pg_get_userbyid(roleid) = ANY ($1::name[]) OR pg_get_userbyid(member) = ANY ($1::name[])`,
 		},
 		{
-			Name: "role settings", Into: &settings, Then: func() { into.Settings = settingsOf(settings) }, Args: names,
-			SQL: `SELECT pg_get_userbyid(setrole) AS role, (SELECT datname FROM pg_database WHERE oid = setdatabase) AS database, setconfig AS settings
-			FROM pg_db_role_setting WHERE pg_get_userbyid(setrole) = ANY ($1::name[])`,
+			Name: "role settings", Into: &settings, Then: func() { into.Settings = settingsOf(settings) },
+			SQL: `SELECT CASE WHEN setrole <> 0 THEN pg_get_userbyid(setrole) END AS role,
+			(SELECT datname FROM pg_database WHERE oid = setdatabase) AS database, setconfig AS settings FROM pg_db_role_setting`,
+		},
+		{
+			Name: "settings that are none", When: func() bool { return into.strayed(want) }, Into: &unknown,
+			Then: func() { into.Unknown = namesOf(unknown) }, SQL: unknownSettings,
+		},
+		{
+			Name: "roles that were declared", When: func() bool { return len(into.marked(want)) > 0 }, Into: &into.Former,
+			Then: func() { into.Former = among(into.Former, into.marked(want)) },
+			SQL:  `SELECT rolname AS name, rolcanlogin AS login FROM pg_authid WHERE oid IN (SELECT setrole FROM pg_db_role_setting)`,
 		},
 		{Name: "superusers", Into: &superusers, SQL: `SELECT rolname AS name FROM pg_authid WHERE rolsuper`},
 		{Name: "rights on the database", Into: &database, Then: func() { into.Database = entriesOf(database, superusers) }, Args: []string{want.Database}, SQL: databaseACL},

@@ -23,7 +23,7 @@ var attributes = []attribute{
 }
 
 // attributes compares those of a role, one change each.
-func (d *differ) attributes(r *plan.Resource, have Role, step func(string) postgres.SQL) {
+func (d *differ) attributes(r *plan.Resource, have Role, step func(...string) postgres.SQL) {
 	for _, a := range attributes {
 		if a.have(have) == a.want {
 			continue
@@ -55,15 +55,12 @@ func Owner(want Want, have Observation) []plan.Resource {
 			r.Add(plan.Update, "LOGIN", "yes", "no", "an owner may drop and alter everything; nobody logs in as it", maintenance("ALTER ROLE "+name+" NOLOGIN"))
 		}
 		d.attributes(&r, now, maintenance)
-		for _, m := range have.Members {
-			if m.Role == want.Owner && !want.declares(m.Member) {
-				r.Warn(m.Member+" is a member of it, and so may drop and alter the session table", d.leave(m))
-			}
-		}
+		d.memberships(&r, want.Owner, maintenance)
+		d.members(&r, want.Owner, "and so may drop and alter the session table")
 	}
 	return []plan.Resource{r}
 }
 
-func maintenance(statement string) postgres.SQL {
-	return postgres.SQL{Where: postgres.Maintenance, Statements: []string{statement}}
+func maintenance(statements ...string) postgres.SQL {
+	return postgres.SQL{Where: postgres.Maintenance, Statements: statements}
 }

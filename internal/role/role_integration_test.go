@@ -55,15 +55,15 @@ func TestLegacyServer(t *testing.T) {
 	h := newHost(t, s.Cluster, w)
 	h.converge()
 	want := []string{
-		"role/sessiondb_owner role", "role/sessionuser connection limit", "grants/PUBLIC TEMPORARY on database sessiondb",
+		"role/sessiondb_owner role", "role/sessionuser connection limit", "role/sessionuser temp_file_limit", "role/sessionuser sessiondbd.declared", "grants/PUBLIC TEMPORARY on database sessiondb",
 		"grants/sessionuser CONNECT on database sessiondb", "grants/sessionuser USAGE on schema public",
 		"grants/sessionuser REFERENCES on public.session", "grants/sessionuser TRIGGER on public.session", "grants/sessionuser TRUNCATE on public.session",
 	}
 	if h.have.Version >= 170000 { // GRANT ALL became more
-		want = slices.Insert(want, 5, "grants/sessionuser MAINTAIN on public.session")
+		want = slices.Insert(want, 7, "grants/sessionuser MAINTAIN on public.session")
 	}
 	if h.have.Version < 150000 {
-		want = slices.Insert(want, 3, "grants/PUBLIC CREATE on schema public")
+		want = slices.Insert(want, 5, "grants/PUBLIC CREATE on schema public")
 	}
 	if d := cmp.Diff(want, h.fields()); d != "" {
 		t.Errorf("changes: -want +got:\n%s", d)

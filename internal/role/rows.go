@@ -12,18 +12,31 @@ type comment struct {
 	Comment string `json:"comment"`
 }
 
-// settingsRow is a row of pg_db_role_setting; no database: all.
+// settingsRow is a row of pg_db_role_setting; no role: every role, no database: in all.
 type settingsRow struct {
 	Role     string   `json:"role"`
 	Database string   `json:"database"`
 	Settings []string `json:"settings"`
 }
 
+// named is a row of one name.
+type named struct {
+	Name string `json:"name"`
+}
+
+func namesOf(list []named) []string {
+	names := make([]string, len(list))
+	for i, n := range list {
+		names[i] = n.Name
+	}
+	return names
+}
+
 // describe completes the roles: with what is said of them, and without what PostgreSQL writes for "for ever".
 func (o *Observation) describe(comments []comment) {
 	for i := range o.Roles {
 		r := &o.Roles[i]
-		if strings.HasSuffix(r.ValidUntil, "infinity") {
+		if r.ValidUntil == "infinity" {
 			r.ValidUntil = ""
 		}
 		for _, c := range comments {

@@ -33,8 +33,12 @@ type Spec struct {
 	Name            string
 	Access          Level
 	ConnectionLimit int // -1 is unlimited, as in PostgreSQL
+	Defaults        []Default
 	Password        Password
 }
+
+// Default is a setting that the role's sessions in the database start with.
+type Default struct{ Name, Value string }
 
 // Password is what the config says of a role's password, with its sources read already.
 type Password struct {
