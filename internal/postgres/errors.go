@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -83,16 +84,17 @@ func serverError(pe *pgconn.PgError) *Error {
 	return &Error{Class: class, Code: pe.Code, msg: msg}
 }
 
-// at adds where in a statement's text the server found the error.
-func at(err error, sql string) error {
+// at adds where in a statement's text the server found the error; before is what travelled ahead of it.
+func at(err error, before, sql string) error {
 	var pe *pgconn.PgError
 	var e *Error
-	if !errors.As(err, &pe) || pe.Position <= 0 {
+	if !errors.As(err, &pe) {
 		return queryError(err)
 	}
+	position := int(pe.Position) - utf8.RuneCountInString(before)
 	err = queryError(err)
-	if errors.As(err, &e) {
-		e.Line, e.Column = lineColumn(sql, int(pe.Position))
+	if position > 0 && errors.As(err, &e) {
+		e.Line, e.Column = lineColumn(sql, position)
 		e.msg = fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.msg)
 	}
 	return err

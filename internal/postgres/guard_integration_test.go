@@ -72,10 +72,26 @@ func TestALostLockEndsTheStep(t *testing.T) {
 
 func TestErrorsTellWhere(t *testing.T) {
 	_, tg := withDatabase(t, lab.ClusterOptions{})
-	err := begin(t, tg).Execute(t.Context(), SQL{Label: "migration 0007_x", Statements: []string{"-- a comment\nSELECT 1;\n  SELECT nowhere FROM public.v", "SELECT 1"}})
-	var e *Error
-	if !errors.As(err, &e) || e.Line != 3 || e.Column != 10 || e.Code != "42703" || !strings.HasPrefix(err.Error(), "migration 0007_x: line 3, column 10: ") {
-		t.Errorf("%+v", err)
+	w := begin(t, tg)
+	for _, tt := range []struct {
+		step SQL
+		code string
+	}{
+		{SQL{Statements: []string{"-- a comment\nSELECT 1;\n  SELECT nowhere FROM public.v", "SELECT 1"}}, "42703"},
+		{SQL{Statements: []string{"-- a comment\nSELECT 1;\n  SELECT nowhere FROM public.v", "SELECT 1"}, Secret: true}, "42703"},
+		{SQL{Statements: []string{"-- é\n\n  SELECT nowhere FROM public.v"}, Before: []string{"LOCK TABLE public.v /* é */ IN SHARE MODE"}}, "42703"},
+		{SQL{Statements: []string{"SELECT 1", "\n  SELECT )"}}, "42601"},
+	} {
+		tt.step.Label = "migration 0007_x"
+		err := w.Execute(t.Context(), tt.step)
+		var e *Error
+		if !errors.As(err, &e) || e.Line != 3 || e.Column != 10 || e.Code != tt.code || !strings.HasPrefix(err.Error(), "migration 0007_x: line 3, column 10: ") {
+			t.Errorf("%q: %+v", tt.step.Statements, err)
+		}
+	}
+	err := w.Execute(t.Context(), SQL{Label: "fenced", Before: []string{"LOCK TABLE public.nowhere"}, Statements: []string{"SELECT 1"}})
+	if err == nil || !strings.HasPrefix(err.Error(), `fenced: relation "public.nowhere"`) {
+		t.Errorf("a place ahead of the statements is nobody's: %v", err)
 	}
 }
 

@@ -26,7 +26,8 @@ var quiet = []string{
 	"SET LOCAL pg_stat_statements.track = 'none'",
 }
 
-// run sends one step. The settings travel ahead of the statements, since log_statement looks at a message before it runs.
+// run sends one step: what opens the transaction and the statements in one message, then COMMIT in another, which is not
+// sent once the lock is lost. A secret travels behind the settings that hide it: log_statement looks at a message before it runs.
 func (c *Conn) run(ctx context.Context, s SQL) error {
 	if s.Alone {
 		return c.simple(ctx, s.Statements[0])
@@ -50,9 +51,14 @@ func (c *Conn) run(ctx context.Context, s SQL) error {
 	if s.Replica {
 		begin = append(begin, "SET LOCAL session_replication_role = 'replica'")
 	}
-	err := c.simple(ctx, strings.Join(append(begin, s.Before...), ";\n"))
+	opening := strings.Join(append(begin, s.Before...), ";\n") + ";\n"
+	var err error
+	if s.Secret || c.boundary != nil {
+		err = c.simple(ctx, opening)
+		opening = ""
+	}
 	if err == nil {
-		err = c.statements(ctx, s.Statements)
+		err = c.statements(ctx, opening, s.Statements)
 	}
 	if err == nil {
 		// A COMMIT of a failed transaction succeeds as a ROLLBACK: the tag tells.
@@ -66,10 +72,10 @@ func (c *Conn) run(ctx context.Context, s SQL) error {
 	return err
 }
 
-// statements travel in one message; one by one where a test wants to be in between.
-func (c *Conn) statements(ctx context.Context, list []string) error {
+// statements travel in one message behind the opening; one by one where a test wants to be in between.
+func (c *Conn) statements(ctx context.Context, opening string, list []string) error {
 	if c.boundary == nil {
-		return c.simple(ctx, strings.Join(list, ";\n"))
+		return c.behind(ctx, opening, strings.Join(list, ";\n"))
 	}
 	for _, s := range list {
 		if err := c.simple(ctx, s); err != nil {
@@ -79,10 +85,13 @@ func (c *Conn) statements(ctx context.Context, list []string) error {
 	return nil
 }
 
-func (c *Conn) simple(ctx context.Context, sql string) error {
+func (c *Conn) simple(ctx context.Context, sql string) error { return c.behind(ctx, "", sql) }
+
+// behind sends statements in one message with what opens their transaction. Places in errors count from the statements.
+func (c *Conn) behind(ctx context.Context, opening, sql string) error {
 	defer c.cross()()
-	if _, err := c.Exec(ctx, sql).ReadAll(); err != nil {
-		return at(err, sql)
+	if _, err := c.Exec(ctx, opening+sql).ReadAll(); err != nil {
+		return at(err, opening, sql)
 	}
 	return nil
 }
