@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"sessiondbd/internal/plan"
@@ -23,7 +24,9 @@ type databaseHost struct {
 	memory   schema.Memory
 	files    server.Files
 	last     observation
-	progress chan struct{} // a sign of life from inside a step that takes long; nil: nobody waits for one
+	looked   bool              // at least once
+	turn     *databaseExecutor // while the lock is ours
+	progress chan struct{}     // a sign of life from inside a step that takes long; nil: nobody waits for one
 }
 
 // observation is one look at the server, by room.
@@ -69,6 +72,7 @@ func (h *databaseHost) observe(ctx context.Context) (observation, error) {
 
 func (h *databaseHost) look(ctx context.Context) (observation, error) {
 	var o observation
+	h.turn.lend()
 	_, err := h.observer.Ask(ctx, func(version int) []postgres.Query {
 		o = observation{}
 		return slices.Concat(
@@ -80,6 +84,7 @@ func (h *databaseHost) look(ctx context.Context) (observation, error) {
 	if err != nil {
 		return o, err
 	}
+	h.looked = true
 	if o.server.InRecovery() {
 		return o, postgres.NewError(postgres.Unavailable, "the server is a standby: promote it, or point database.url at the primary")
 	}
@@ -124,9 +129,21 @@ func (h *databaseHost) diff(o observation) []plan.Resource {
 	return list
 }
 
-// Begin takes the lock.
+// Foresees says whether nobody has provisioned this host yet: then there is the identity to be remembered, at the least. What
+// a first look finds is known afterwards: a database that is refused is not locked for each look at it.
+func (h *databaseHost) Foresees() bool {
+	known, err := h.memory.Recall()
+	return !h.looked && known == nil && err == nil
+}
+
+// Begin takes the lock. On a host that was not looked at yet it connects to the session database meanwhile.
 func (h *databaseHost) Begin(ctx context.Context) (plan.Executor, func(), error) {
+	var dialling sync.WaitGroup
+	if !h.looked {
+		dialling.Go(func() { h.observer.Dial(ctx) })
+	}
 	w, err := postgres.Begin(ctx, h.target, h.observer.Take)
+	dialling.Wait()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,12 +153,11 @@ func (h *databaseHost) Begin(ctx context.Context) (plan.Executor, func(), error)
 		default:
 		}
 	}
-	x := &databaseExecutor{Writer: w, host: h}
-	return x, func() {
-		h.observer.Give(w.End())
-		if x.reloaded {
-			h.observer.Close()
-		}
+	h.turn = &databaseExecutor{Writer: w, host: h, fresh: !h.looked}
+	return h.turn, func() {
+		h.turn.lend()
+		h.turn, h.observer.Beside = nil, nil
+		w.End()
 	}, nil
 }
 
@@ -152,6 +168,24 @@ type databaseExecutor struct {
 	// reloaded says that the server was made to load its files. Each server process does so in its own time, and tells what
 	// it has loaded itself: only a connection that is made afterwards is sure to see the new state.
 	reloaded bool
+	// fresh says that our turn began before the first look: no connection is better prepared for looking than another.
+	fresh bool
+}
+
+// lend lets the observer look with the connections of the turn, if there is one.
+func (x *databaseExecutor) lend() {
+	if x == nil {
+		return
+	}
+	h := x.host
+	h.observer.Give(x.Release())
+	if x.fresh {
+		h.observer.Beside = x.Idle()
+	}
+	if x.reloaded {
+		h.observer.Close()
+		x.reloaded, h.observer.Beside, x.fresh = false, nil, false
+	}
 }
 
 func (x *databaseExecutor) Execute(ctx context.Context, s plan.Step) error {
@@ -168,9 +202,11 @@ func (x *databaseExecutor) Execute(ctx context.Context, s plan.Step) error {
 }
 
 func (x *databaseExecutor) remember(ctx context.Context, s schema.Remember) error {
-	var o schema.Observation
-	if err := x.Ask(ctx, schema.IdentityQueries(s.Database, &o)); err != nil {
-		return err
+	o := x.host.last.schema
+	if len(o.Databases) == 0 { // the same pass made it
+		if err := x.Ask(ctx, schema.IdentityQueries(s.Database, &o)); err != nil {
+			return err
+		}
 	}
 	if len(o.Cluster) != 1 || len(o.Databases) != 1 {
 		return fmt.Errorf("database %s is not there to be remembered", s.Database)

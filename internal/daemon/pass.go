@@ -177,6 +177,9 @@ type recorder struct {
 	last plan.Plan
 }
 
+// Foresees passes on what the host knows.
+func (r *recorder) Foresees() bool { return plan.Foresees(r.Host) }
+
 func (r *recorder) Plan(ctx context.Context) plan.Plan {
 	r.last = r.Host.Plan(ctx)
 	return r.last

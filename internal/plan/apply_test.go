@@ -156,11 +156,18 @@ type world struct {
 	stuck       bool
 	lost        error
 	locked      error
+	foresees    bool
 	looks, held int
+	unlocked    int // looks without the lock
 }
+
+func (w *world) Foresees() bool { return w.foresees }
 
 func (w *world) Plan(context.Context) Plan {
 	w.looks++
+	if w.held == 0 {
+		w.unlocked++
+	}
 	if w.lost != nil {
 		return Plan{Unobserved: []Failure{{"v", w.lost}}}
 	}
@@ -189,22 +196,28 @@ func (w *world) Execute(context.Context, Step) error {
 func TestConverge(t *testing.T) {
 	away := errors.New("away")
 	for _, tt := range []struct {
-		name          string
-		w             world
-		inSync        bool
-		looks, change int
-		err           error
+		name     string
+		w        world
+		inSync   bool
+		looks    int
+		unlocked int
+		change   int
+		err      error
 	}{
-		{"nothing to do takes nothing", world{have: "1", want: "1"}, true, 1, 0, nil},
-		{"a change is looked at again under the lock, and after", world{have: "0", want: "1"}, true, 3, 1, nil},
-		{"what stays different is an error", world{have: "0", want: "1", stuck: true}, false, 3, 1, ErrRemains},
-		{"what cannot be seen is an error", world{have: "0", want: "1", lost: away}, false, 1, 0, away},
-		{"no lock, no change", world{have: "0", want: "1", locked: away}, false, 1, 0, away},
+		{"nothing to do takes nothing", world{have: "1", want: "1"}, true, 1, 1, 0, nil},
+		{"a change is looked at again under the lock, and after", world{have: "0", want: "1"}, true, 3, 1, 1, nil},
+		{"what stays different is an error", world{have: "0", want: "1", stuck: true}, false, 3, 1, 1, ErrRemains},
+		{"what cannot be seen is an error", world{have: "0", want: "1", lost: away}, false, 1, 1, 0, away},
+		{"no lock, no change", world{have: "0", want: "1", locked: away}, false, 1, 1, 0, away},
+		{"a foreseen change is looked at under the lock only", world{have: "0", want: "1", foresees: true}, true, 2, 0, 1, nil},
+		{"what was foreseen in vain gives the lock back", world{have: "1", want: "1", foresees: true}, true, 1, 0, 0, nil},
+		{"foreseen, but not to be seen", world{have: "0", want: "1", foresees: true, lost: away}, false, 1, 0, 0, away},
+		{"foreseen, but no lock", world{have: "0", want: "1", foresees: true, locked: away}, false, 1, 1, 0, away},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			out := Converge(t.Context(), &tt.w, func(Change) {})
-			if out.InSync != tt.inSync || tt.w.looks != tt.looks || len(out.Changes) != tt.change || !errors.Is(out.Err(), tt.err) {
-				t.Errorf("in sync %t, %d looks, changes %v, error %v", out.InSync, tt.w.looks, out.Changes, out.Err())
+			if out.InSync != tt.inSync || tt.w.looks != tt.looks || tt.w.unlocked != tt.unlocked || len(out.Changes) != tt.change || !errors.Is(out.Err(), tt.err) {
+				t.Errorf("in sync %t, %d looks, %d without the lock, changes %v, error %v", out.InSync, tt.w.looks, tt.w.unlocked, out.Changes, out.Err())
 			}
 			if tt.w.held != 0 {
 				t.Error("the lock was not given back")

@@ -14,33 +14,78 @@ type Host interface {
 	Begin(ctx context.Context) (x Executor, end func(), err error)
 }
 
+// Foreseer is a Host that may know before it looks that there will be something to write, as on a host that nobody has
+// provisioned yet. The lock is then taken first, and the look under it is the only one before the changes.
+type Foreseer interface {
+	Host
+	Foresees() bool
+}
+
+// Foresees asks a host that may know.
+func Foresees(h Host) bool {
+	f, ok := h.(Foreseer)
+	return ok && f.Foresees()
+}
+
 // ErrRemains says that a resource still differs although each of its steps succeeded.
 var ErrRemains = errors.New("still differs after it was changed; somebody else may be changing it too: see `sessiondbd plan`")
 
 // Converge is one whole pass: plan, and where something is to do: begin, plan again (the world may have moved before the
 // lock was ours), apply, observe again. The outcome lists what was done; refusals and warnings are those of the last
 // look. In sync means that nothing is left to do, refuse or wait for. When there is nothing to do, nothing is taken or
-// written.
+// written, unless the host foresaw otherwise.
 func Converge(ctx context.Context, h Host, done func(Change)) Outcome {
+	var t turn
+	foreseen := Foresees(h)
+	if foreseen {
+		t.begin(ctx, h)
+	}
 	first := h.Plan(ctx)
 	if !first.executable() {
+		t.end()
 		return Outcome{Report: first.Report(), Failures: first.Unobserved}
 	}
-	x, end, err := h.Begin(ctx)
-	if err != nil {
-		out := Outcome{Report: first.Report()}
-		for _, c := range out.Changes {
-			if n := len(out.Failures); n == 0 || out.Failures[n-1].Resource != c.Resource {
-				out.Failures = append(out.Failures, Failure{c.Resource, err})
-				out.Blocked = append(out.Blocked, Blocked{c.Resource, err.Error()})
-			}
-		}
-		out.Changes, out.InSync = nil, false
-		return out
+	if !foreseen {
+		t.begin(ctx, h)
 	}
-	out := Apply(ctx, h.Plan(ctx), x, done)
-	end()
-	out.verify(h.Plan(ctx))
+	if t.err != nil {
+		return notBegun(first, t.err)
+	}
+	if !foreseen {
+		first = h.Plan(ctx)
+	}
+	out := Apply(ctx, first, t.x, done)
+	after := h.Plan(ctx) // still our turn: what is left is not the next one's beginning
+	t.end()
+	out.verify(after)
+	return out
+}
+
+// turn is our turn to write, or why we did not get it.
+type turn struct {
+	x    Executor
+	done func()
+	err  error
+}
+
+func (t *turn) begin(ctx context.Context, h Host) { t.x, t.done, t.err = h.Begin(ctx) }
+
+func (t *turn) end() {
+	if t.done != nil {
+		t.done()
+	}
+}
+
+// notBegun is the outcome of a plan for which it never was our turn.
+func notBegun(p Plan, err error) Outcome {
+	out := Outcome{Report: p.Report()}
+	for _, c := range out.Changes {
+		if n := len(out.Failures); n == 0 || out.Failures[n-1].Resource != c.Resource {
+			out.Failures = append(out.Failures, Failure{c.Resource, err})
+			out.Blocked = append(out.Blocked, Blocked{c.Resource, err.Error()})
+		}
+	}
+	out.Changes, out.InSync = nil, false
 	return out
 }
 

@@ -14,6 +14,8 @@ type Observer struct {
 	Standing bool
 	// Lost receives a word when the standing connection ends while nobody uses it. May be nil.
 	Lost chan<- string
+	// Beside is a second connection, idle meanwhile, that shares the work of a look. May be nil.
+	Beside *Conn
 
 	sentinel sentinel
 }
@@ -65,7 +67,11 @@ func (o *Observer) Ask(ctx context.Context, version func(int) []Query) (session 
 		if o.Standing {
 			o.conn.keep()
 		}
-		err = o.conn.Ask(ctx, queries)
+		if session && !o.Beside.Dead() {
+			err = o.conn.askBeside(ctx, o.Beside, queries)
+		} else {
+			err = o.conn.Ask(ctx, queries)
+		}
 		// A standing connection may have died with a server that is back already.
 		if err != nil && reused && o.conn.Dead() && ctx.Err() == nil {
 			reused = false
@@ -81,6 +87,19 @@ func (o *Observer) Ask(ctx context.Context, version func(int) []Query) (session 
 	return session, err
 }
 
+// Dial connects to the session database ahead of the first Ask, which finds out by itself what stands in the way. While we
+// wait for the lock, somebody else may make the database: that it is not there is no news for Ask.
+func (o *Observer) Dial(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if o.conn != nil {
+		return
+	}
+	if c, err := o.target.ConnectSession(ctx); err == nil {
+		_ = o.accept(c)
+	}
+}
+
 func (o *Observer) dial(ctx context.Context) error {
 	if !o.conn.Dead() {
 		return nil
@@ -92,6 +111,10 @@ func (o *Observer) dial(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return o.accept(c)
+}
+
+func (o *Observer) accept(c *Conn) error {
 	// The server reports it by itself: asking would be a round trip, and half of our questions need it.
 	if c.ParameterStatus("is_superuser") != "on" {
 		c.CloseSoon()

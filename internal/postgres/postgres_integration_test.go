@@ -107,8 +107,13 @@ func TestObserverWithoutTheDatabase(t *testing.T) {
 	if n, session, err := ask(t.Context(), o); n != 7 || session || err != nil {
 		t.Errorf("without the database: %d, %t, %v", n, session, err)
 	}
+	early := NewObserver(o.target)
+	early.Dial(t.Context())
 	sql(t, c, "postgres", "CREATE DATABASE sessiondb")
 	sql(t, c, "sessiondb", "CREATE TABLE v (n int); INSERT INTO v VALUES (3)")
+	if n, session, err := ask(t.Context(), early); n != 3 || !session || err != nil {
+		t.Errorf("made since it was dialled: %d, %t, %v", n, session, err)
+	}
 	for range 4 { // the later ones are prepared
 		if n, session, err := ask(t.Context(), o); n != 3 || !session || err != nil {
 			t.Errorf("with it: %d, %t, %v", n, session, err)
@@ -121,6 +126,33 @@ func TestObserverWithoutTheDatabase(t *testing.T) {
 	sql(t, c, "sessiondb", "DROP TABLE v; CREATE TABLE v (x text, n int); INSERT INTO v VALUES ('', 5)")
 	if n, _, err := ask(t.Context(), o); n != 5 || err != nil {
 		t.Errorf("a prepared look at another table: %d, %v", n, err)
+	}
+}
+
+// Two connections answer as one does, also when the second is lost.
+func TestObserverWithASecondConnection(t *testing.T) {
+	c, tg := withDatabase(t, lab.ClusterOptions{})
+	w := begin(t, tg)
+	o := NewObserver(tg)
+	o.Standing, o.Beside = true, w.Idle()
+	defer o.Close()
+	for _, lost := range []bool{false, false, true} {
+		if lost {
+			sql(t, c, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+		}
+		var shared, own, later []number
+		both := 0
+		session, err := o.Ask(t.Context(), func(int) []Query {
+			shared, own, later = nil, nil, nil
+			return []Query{
+				{Name: "the table", SQL: "SELECT n + 1 AS n FROM public.v", Into: &own, Session: true, Then: func() { both = own[0].N + shared[0].N }},
+				{Name: "a constant", SQL: "SELECT $1::int AS n", Args: []string{"7"}, Into: &shared},
+				{Name: "what hangs on both", SQL: "SELECT n + 5 AS n FROM public.v", Into: &later, Session: true, When: func() bool { return both == 8 }},
+			}
+		})
+		if err != nil || !session || both != 8 || len(later) != 1 || later[0].N != 5 {
+			t.Errorf("lost %t: %t, both %d, later %v, %v", lost, session, both, later, err)
+		}
 	}
 }
 

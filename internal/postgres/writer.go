@@ -31,8 +31,8 @@ type Writer struct {
 	Alive func()
 }
 
-// Begin takes the lock. lend, which may be nil, is called when the first step needs the session database, and may return a
-// connection to it, which End gives back.
+// Begin takes the lock. lend, which may be nil, is called when a step needs the session database, and may return a
+// connection to it, which Release or End gives back.
 func Begin(ctx context.Context, t Target, lend func() *Conn) (*Writer, error) {
 	c, err := t.ConnectMaintenance(ctx)
 	if err != nil {
@@ -51,6 +51,17 @@ func (w *Writer) End() *Conn {
 	w.lock.CloseSoon()
 	return w.session
 }
+
+// Release gives the connection to the session database back between two steps; nil: no step needed one. The next that does
+// asks for it again.
+func (w *Writer) Release() *Conn {
+	c := w.session
+	w.session = nil
+	return c
+}
+
+// Idle is the connection that holds the lock. Between two steps it may be asked.
+func (w *Writer) Idle() *Conn { return w.lock }
 
 // errLockLost ends a step whose right to write has gone.
 var errLockLost = &Error{Class: Unavailable, msg: "the connection that holds the lock was lost; nothing more is written"}
@@ -145,8 +156,8 @@ func (w *Writer) conn(ctx context.Context, where Where) (*Conn, error) {
 		w.hook(w.lock)
 		return w.lock, nil
 	}
-	if w.lend != nil {
-		w.session, w.lend = w.lend(), nil
+	if w.session == nil && w.lend != nil {
+		w.session = w.lend()
 	}
 	if w.session.Dead() || w.session.Database != w.target.database {
 		c, err := w.target.ConnectSession(ctx)
