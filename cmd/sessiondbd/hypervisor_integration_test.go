@@ -94,7 +94,7 @@ func TestFreshHypervisor(t *testing.T) {
 
 func drift(t *testing.T, h *lab.Hypervisor) {
 	drifts := []struct{ name, do, back string }{
-		{"firewall", "nft flush ruleset", "iptables -t mangle -S SESSIONDB-GUARD && ip6tables -t mangle -S SESSIONDB-GUARD && iptables -C INPUT -p tcp -m tcp --dport 5432 -m comment --comment 'sessiondbd: let the VMs in (made INPUT)' -j SESSIONDB-ALLOW"},
+		{"firewall", "nft flush ruleset", "iptables -t mangle -S SESSIONDB-GUARD && ip6tables -t mangle -S SESSIONDB-GUARD && iptables -S INPUT 1 | grep -q -- '-j SESSIONDB-ALLOW$'"},
 		{"index", `runuser -u postgres -- psql -qd sessiondb -c "DROP INDEX idx_session_parent"`, `test "$(runuser -u postgres -- psql -Atd sessiondb -c "SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_session_parent'")" = 1`},
 		{"privilege", `runuser -u postgres -- psql -qd sessiondb -c "REVOKE INSERT ON session FROM sessionuser"`, `test "$(runuser -u postgres -- psql -Atd sessiondb -c "SELECT has_table_privilege('sessionuser', 'session', 'INSERT')")" = t`},
 		{"pg_hba.conf", "sed -i /sessiondb/d /etc/postgresql/15/main/pg_hba.conf", "grep -q 'sessiondb  sessionuser  10.5.0.0/24' /etc/postgresql/15/main/pg_hba.conf"},

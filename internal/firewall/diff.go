@@ -74,9 +74,12 @@ func diffTable(r *plan.Resource, f family, t table, have Table, want ruling, por
 		return
 	}
 	own := jumps(have, t)
-	line := jump(t, port, have.Bare || madeInput(own))
+	line := jump(t, port, want.texts(), have.Bare || madeInput(own))
 	step := newRestore(f, t, have, want.texts(), line)
 	diffChain(r, t, have.Chain, want, step)
+	if len(own) == 1 && undigested(own[0].text) == undigested(line) && !equalChain(have.Chain, want.texts()) {
+		own[0].text = line // goes with the rules that it is a digest of
+	}
 	diffJump(r, t, own, line, step)
 }
 
@@ -137,7 +140,11 @@ func diffJump(r *plan.Resource, t table, own []place, line string, step Restore)
 	keep := slices.Index(own, want) // the one that is right, or else the first
 	if keep < 0 {
 		keep = 0
-		r.Add(plan.Update, field, own[0].String(), want.String(), "at any other place, or with another match, packets get past "+t.chain(), step)
+		why := "at any other place, or with another match, packets get past " + t.chain()
+		if own[0].position == 1 && undigested(own[0].text) == undigested(line) {
+			why = "its comment carries a digest of the rules behind it"
+		}
+		r.Add(plan.Update, field, own[0].String(), want.String(), why, step)
 	}
 	for i, j := range own {
 		if i != keep {

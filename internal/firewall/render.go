@@ -1,8 +1,12 @@
 package firewall
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"net/netip"
+	"regexp"
 	"strings"
 )
 
@@ -131,14 +135,29 @@ func allow(in []peer, port uint16) ruling {
 // made ends the comment of a jump for which INPUT itself had to be made, so that remove knows whose it is.
 const made = " (made INPUT)"
 
-// jump is the rule in INPUT that leads to our chain.
-func jump(t table, port uint16, madeInput bool) string {
-	comment := "sessiondbd: deny all but the VMs"
+// jump is the rule in INPUT that leads to our chain. Its comment names us, and by a digest the rules behind it: which version
+// of the config a host runs shows in `iptables -S INPUT`.
+func jump(t table, port uint16, chain []string, madeInput bool) string {
+	comment := "deny all but the VMs"
 	if t == filter {
-		comment = "sessiondbd: let the VMs in"
+		comment = "let the VMs in"
 	}
 	if madeInput {
 		comment += made
 	}
-	return fmt.Sprintf(`-p tcp -m tcp --dport %d -m comment --comment "%s" -j %s`, port, comment, t.chain())
+	return fmt.Sprintf(`-p tcp -m tcp --dport %d -m comment --comment "sessiondbd %s: %s" -j %s`, port, digest(chain), comment, t.chain())
 }
+
+// digest is the first eight hexadecimal digits of the SHA-256 of a chain's rules, one a line.
+func digest(chain []string) string {
+	h := sha256.New()
+	for _, r := range chain {
+		_, _ = io.WriteString(h, r+"\n")
+	}
+	return hex.EncodeToString(h.Sum(nil))[:8]
+}
+
+var digested = regexp.MustCompile(`"sessiondbd [0-9a-f]{8}: `)
+
+// undigested is a jump without its digest, to tell where that alone has changed.
+func undigested(jump string) string { return digested.ReplaceAllLiteralString(jump, `"sessiondbd: `) }

@@ -13,7 +13,7 @@ const flushed = `
 now() { date +%s%3N; }
 begin=$(now)
 nft flush ruleset
-until iptables -C INPUT -p tcp --dport 5432 -m comment --comment 'sessiondbd: let the VMs in (made INPUT)' -j SESSIONDB-ALLOW 2>/dev/null &&
+until iptables -S INPUT 2>/dev/null | grep -q -- '-j SESSIONDB-ALLOW$' &&
 	iptables -t mangle -S SESSIONDB-GUARD >/dev/null 2>&1 && ip6tables -t mangle -S SESSIONDB-GUARD >/dev/null 2>&1
 do
 	[ $(($(now) - begin)) -lt 15000 ] || { echo 'not repaired within 15 s' >&2; exit 1; }
