@@ -192,11 +192,13 @@ func (h secretHost) file() {
 	h.only("second of the store", "third of the file")
 }
 
-// journal holds no secret, in none of its fields; a message that does is found.
+// journal holds no secret, in none of its fields, nor do state files, command lines and environments; a message that does
+// is found.
 func (h secretHost) journal() {
 	find := func() (found []string) {
-		all := must(h.t, h.Hypervisor, "journalctl", "--no-pager", "-o", "verbose", "--all")
-		has(h.t, "the journal", all, "SYSLOG_IDENTIFIER=sessiondbd", "SESSIONDBD_FIELD=password")
+		all := must(h.t, h.Hypervisor, "journalctl", "--no-pager", "-o", "verbose", "--all") +
+			sh(h.t, h.Hypervisor, "find /run/sessiondbd /var/lib/sessiondbd -type f -exec cat {} +; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>&1 || :")
+		has(h.t, "the journal and the rest", all, "SYSLOG_IDENTIFIER=sessiondbd", "SESSIONDBD_FIELD=password", `"pid":`, "SESSIONDBD_BOOT_ID=", "run\x00--only")
 		for name, secret := range h.secrets {
 			if strings.Contains(all, secret) {
 				found = append(found, name)
