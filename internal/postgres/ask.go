@@ -15,6 +15,9 @@ type Query struct {
 	Into any
 	// Session marks a query of the session database's own catalogue; it is left out while that does not exist.
 	Session bool
+	// Durable marks a query whose answer hangs on nothing but committed rows, of catalogues or tables: not on the clock,
+	// settings, locks or files, and not on what must not stay in memory.
+	Durable bool
 	// Then, if not nil, is called once the rows are in Into.
 	Then func()
 	// Early has the server send the rows while it is still busy with the queries after this one. It costs both sides a
@@ -25,21 +28,40 @@ type Query struct {
 	When func() bool
 }
 
-// Ask sends all queries in one round trip, and those that wait for an answer in a second.
+// Ask sends all queries in one round trip, and those that wait for an answer in a second. On a connection that is kept the
+// durable ones are left out while nothing is written; once something was, they travel after the others.
 func (c *Conn) Ask(ctx context.Context, queries []Query) error {
-	var first, second []Query
+	var first, late, second []Query
+	m := c.memory
+	if m != nil {
+		first = append(first, m.query())
+	}
 	for _, q := range queries {
-		if q.When == nil {
+		switch {
+		case q.When != nil:
+		case m != nil && m.quiet && q.Durable:
+			late = append(late, q)
+		default:
 			first = append(first, q)
 		}
 	}
 	if err := c.ask(ctx, first); err != nil {
 		return err
 	}
+	late, err := m.recall(late)
+	if err == nil {
+		err = c.ask(ctx, late)
+	}
+	if err != nil {
+		return err
+	}
 	for _, q := range queries {
 		if q.When != nil && q.When() {
 			second = append(second, q)
 		}
+	}
+	if second, err = m.recall(second); err != nil {
+		return err
 	}
 	return c.ask(ctx, second)
 }
@@ -64,7 +86,7 @@ func (c *Conn) ask(ctx context.Context, queries []Query) error {
 			c.asked[q.SQL], err = prepared(p, fresh[i])
 		}
 		if err == nil {
-			err = q.read(p)
+			err = c.read(p, q)
 		}
 		if err != nil {
 			err = fmt.Errorf("asking for %s: %w", q.Name, err)
@@ -117,7 +139,7 @@ func prepared(p *pgconn.Pipeline, name string) (*pgconn.StatementDescription, er
 }
 
 // read takes the rows of the next query that was sent.
-func (q Query) read(p *pgconn.Pipeline) error {
+func (c *Conn) read(p *pgconn.Pipeline, q Query) error {
 	next, err := p.GetResults()
 	if err != nil {
 		return queryError(err)
@@ -130,6 +152,12 @@ func (q Query) read(p *pgconn.Pipeline) error {
 	if r.Err != nil {
 		return queryError(r.Err)
 	}
+	c.memory.keep(q, r)
+	return q.take(r)
+}
+
+// take puts an answer where it belongs.
+func (q Query) take(r *pgconn.Result) error {
 	if err := scan(q.Into, r.FieldDescriptions, r.Rows); err != nil {
 		return err
 	}

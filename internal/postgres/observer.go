@@ -31,6 +31,9 @@ func (o *Observer) Take() *Conn {
 	o.sentinel.rest()
 	c := o.conn
 	o.conn = nil
+	if c != nil {
+		c.memory = nil // a transaction of its own is not in its snapshot
+	}
 	return c
 }
 

@@ -67,13 +67,17 @@ type Conn struct {
 
 	asked    map[string]*pgconn.StatementDescription // on a connection that is kept: queries that were asked, and the statement once prepared
 	prepared int
-	boundary func() // see Writer.Boundary
+	memory   *memory // nil until it is asked again
+	boundary func()  // see Writer.Boundary
 }
 
 // keep says that the connection will be asked the same again and again.
 func (c *Conn) keep() {
-	if c.asked == nil {
+	switch {
+	case c.asked == nil:
 		c.asked = map[string]*pgconn.StatementDescription{}
+	case c.memory == nil:
+		c.memory = &memory{answers: map[string]*pgconn.Result{}}
 	}
 }
 

@@ -150,20 +150,20 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 			Name: "verifiers", Early: true, Into: &into.Verifiers, Then: func() { want.compareAhead(into.Verifiers) }, Args: names,
 			SQL: `SELECT rolname AS role, rolpassword AS stored FROM pg_authid WHERE rolname = ANY ($1::name[])`,
 		},
-		{Name: "our own user", Into: &into.Server, SQL: `SELECT rolname AS user, rolsuper AS superuser FROM pg_authid WHERE rolname = current_user`},
+		{Name: "our own user", Durable: true, Into: &into.Server, SQL: `SELECT rolname AS user, rolsuper AS superuser FROM pg_authid WHERE rolname = current_user`},
 		{Name: "roles", Into: &into.Roles, Args: names, SQL: `SELECT rolname AS name, oid = 10 AS bootstrap, rolsuper AS superuser,
 			rolcreatedb AS createdb, rolcreaterole AS createrole, rolreplication AS replication, rolbypassrls AS bypassrls,
 			rolinherit AS inherit, rolcanlogin AS login, rolconnlimit AS connection_limit,
 			rolvaliduntil AS valid_until, rolvaliduntil <= now() AS expired FROM pg_authid WHERE rolname = ANY ($1::name[])`},
-		{Name: "comments", Into: &comments, Then: func() { into.describe(comments) }, SQL: `SELECT pg_get_userbyid(objoid) AS role, description AS comment
+		{Name: "comments", Durable: true, Into: &comments, Then: func() { into.describe(comments) }, SQL: `SELECT pg_get_userbyid(objoid) AS role, description AS comment
 			FROM pg_shdescription WHERE classoid = 'pg_authid'::regclass`},
 		{
-			Name: "memberships", Into: &into.Members, Then: func() { into.Members = distinct(into.Members) }, Args: names,
+			Name: "memberships", Durable: true, Into: &into.Members, Then: func() { into.Members = distinct(into.Members) }, Args: names,
 			SQL: `SELECT pg_get_userbyid(roleid) AS role, pg_get_userbyid(member) AS member, pg_get_userbyid(grantor) AS grantor, ` + options + `
 			FROM pg_auth_members WHERE pg_get_userbyid(roleid) = ANY ($1::name[]) OR pg_get_userbyid(member) = ANY ($1::name[])`,
 		},
 		{
-			Name: "role settings", Into: &settings, Then: func() { into.Settings = settingsOf(settings) },
+			Name: "role settings", Durable: true, Into: &settings, Then: func() { into.Settings = settingsOf(settings) },
 			SQL: `SELECT CASE WHEN setrole <> 0 THEN pg_get_userbyid(setrole) END AS role,
 			(SELECT datname FROM pg_database WHERE oid = setdatabase) AS database, setconfig AS settings FROM pg_db_role_setting`,
 		},
@@ -176,9 +176,9 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 			Then: func() { into.Former = among(into.Former, into.marked(want)) },
 			SQL:  `SELECT rolname AS name, rolcanlogin AS login FROM pg_authid WHERE oid IN (SELECT setrole FROM pg_db_role_setting)`,
 		},
-		{Name: "superusers", Into: &superusers, SQL: `SELECT rolname AS name FROM pg_authid WHERE rolsuper`},
-		{Name: "rights on the database", Into: &database, Then: func() { into.Database = entriesOf(database, superusers) }, Args: []string{want.Database}, SQL: databaseACL},
-		{Name: "rights inside the database", Into: &objects, Then: func() { into.Objects = entriesOf(objects, superusers) }, Session: true, SQL: objectACLs},
+		{Name: "superusers", Durable: true, Into: &superusers, SQL: `SELECT rolname AS name FROM pg_authid WHERE rolsuper`},
+		{Name: "rights on the database", Durable: true, Into: &database, Then: func() { into.Database = entriesOf(database, superusers) }, Args: []string{want.Database}, SQL: databaseACL},
+		{Name: "rights inside the database", Durable: true, Into: &objects, Then: func() { into.Objects = entriesOf(objects, superusers) }, Session: true, SQL: objectACLs},
 	}, transactions(want, into)...)
 }
 

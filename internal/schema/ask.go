@@ -14,7 +14,7 @@ import (
 func catalogueQueries(want Catalogue, o *Observation) []postgres.Query {
 	c := &o.Catalogue
 	q := func(name string, into any, then func(), sql string, args ...string) postgres.Query {
-		return postgres.Query{Name: name, Into: into, Then: then, Session: true, SQL: sql, Args: args}
+		return postgres.Query{Name: name, Into: into, Then: then, Session: true, Durable: true, SQL: sql, Args: args}
 	}
 	var types []enumRow
 	var labels []labelRow

@@ -54,7 +54,7 @@ func definitionQuery(o *Observation) postgres.Query {
 		}
 	}
 	return postgres.Query{
-		Name: "what spells the indexes", Into: &all, Then: fill, Session: true,
+		Name: "what spells the indexes", Into: &all, Then: fill, Session: true, Durable: true,
 		When: func() bool { return len(o.Catalogue.Indexes) > 0 && len(o.Lockers) == 0 },
 		SQL: `SELECT c.relname AS name, pg_get_indexdef(i.indexrelid) AS text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 			WHERE i.indrelid = to_regclass('public.session')`,
@@ -94,7 +94,7 @@ func checkQuery(o *Observation) postgres.Query {
 		return len(o.Lockers) == 0 && slices.ContainsFunc(o.Catalogue.Constraints, func(c Constraint) bool { return c.Definition == "" })
 	}
 	return postgres.Query{
-		Name: "what spells the check constraints", Into: &all, Then: fill, Session: true, When: unread,
+		Name: "what spells the check constraints", Into: &all, Then: fill, Session: true, Durable: true, When: unread,
 		SQL: `SELECT conname AS name, pg_get_constraintdef(oid) AS text FROM pg_constraint
 			WHERE conrelid = to_regclass('public.session') AND contype = 'c'`,
 	}

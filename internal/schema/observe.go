@@ -63,14 +63,14 @@ type count struct {
 // Queries asks for the whole observation.
 func Queries(want Expected, database string, o *Observation) []postgres.Query {
 	return slices.Concat(IdentityQueries(database, o), catalogueQueries(want.Catalogue, o), []postgres.Query{
-		{Name: "the history", Into: &o.History, Session: true, SQL: `SELECT
+		{Name: "the history", Durable: true, Into: &o.History, Session: true, SQL: `SELECT
 			(SELECT relkind = 'r' FROM pg_class WHERE oid = to_regclass('sessiondbd.migrations')) AS table,
 			(SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'sessiondbd') AS owner`},
 		lockQuery(o),
 		lockerQuery(o),
 		// Only what the first answers make sensible: a table that is not there cannot be named in a query.
 		{
-			Name: "the applied migrations", Into: &o.Applied, Session: true, When: o.hasHistory,
+			Name: "the applied migrations", Durable: true, Into: &o.Applied, Session: true, When: o.hasHistory,
 			SQL: `SELECT number::int8 AS number, name::text AS name, sha256::text AS sha256, adopted::bool AS adopted, minimum::int8 AS minimum
 				FROM sessiondbd.migrations ORDER BY 1`,
 		},
@@ -85,9 +85,9 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 // IdentityQueries asks only which cluster and which database this is.
 func IdentityQueries(database string, o *Observation) []postgres.Query {
 	return []postgres.Query{
-		{Name: "the cluster", Into: &o.Cluster, SQL: `SELECT system_identifier::text AS system_identifier,
+		{Name: "the cluster", Durable: true, Into: &o.Cluster, SQL: `SELECT system_identifier::text AS system_identifier,
 			current_setting('server_version_num')::int AS version FROM pg_control_system()`},
-		{Name: "the database", Into: &o.Databases, Args: []string{database}, SQL: `SELECT oid::text AS oid,
+		{Name: "the database", Durable: true, Into: &o.Databases, Args: []string{database}, SQL: `SELECT oid::text AS oid,
 			pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding,
 			coalesce((SELECT rolsuper FROM pg_authid a WHERE a.oid = datdba), false) AS administrator FROM pg_database WHERE datname = $1`},
 	}
