@@ -8,6 +8,7 @@ import (
 // askBeside asks over two connections at a time: about the session database over c, about what all databases share over
 // other. On a backend that has just been forked most of a look is the first use of each catalogue, which two of them share.
 func (c *Conn) askBeside(ctx context.Context, other *Conn, queries []Query) error {
+	c.memory = nil // what there is to write would make it worthless
 	var here, there, later []Query
 	for _, q := range queries {
 		if !q.Early {
