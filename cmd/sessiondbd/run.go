@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -44,6 +45,8 @@ func (a *app) run(ctx context.Context) error {
 	}
 	// What lives is less than a megabyte; with the default, garbage of four would stay around it for ever.
 	debug.SetGCPercent(heapGrowth)
+	// A pass waits for PostgreSQL and for iptables, not for a processor; each further one would keep stacks and spans of its own.
+	runtime.GOMAXPROCS(1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	reload := make(chan os.Signal, 1)

@@ -14,6 +14,10 @@ import (
 // netlink messages, and a repair should still follow within milliseconds.
 const debounce = 2 * time.Millisecond
 
+// restAfter is how long after a pass its garbage is given back to the kernel. What lives is a third of a megabyte; the runtime
+// would let the garbage of many passes grow around it first, and keep the pages. In a burst of passes none pays for that.
+const restAfter = 2 * time.Second
+
 // Run converges the part, then keeps it so until ctx ends, which is the only way it ends. It returns nil then. It says
 // READY once the part is verified, or degraded with the VMs served; a refusal never ends it.
 func Run(ctx context.Context, p Part, o Options) error {
@@ -45,7 +49,6 @@ type loop struct {
 	dog       <-chan time.Time
 	stopDog   func()
 	stopping  bool
-	rested    bool
 }
 
 func newLoop(p Part, o Options) *loop {
@@ -89,9 +92,10 @@ func (l *loop) stop() {
 // wait returns the reason for the next pass, or "" when ctx is done. The watchdog is fed here, because waiting is
 // progress; during a pass it is fed by what the pass achieves.
 func (l *loop) wait(ctx context.Context) string {
-	l.rest()
 	timer := time.NewTimer(l.delay())
 	defer timer.Stop()
+	quiet := time.NewTimer(restAfter)
+	defer quiet.Stop()
 	var burst <-chan time.Time
 	if len(l.reasons) > 0 && !l.waits.waiting() {
 		burst = time.After(debounce)
@@ -107,6 +111,8 @@ func (l *loop) wait(ctx context.Context) string {
 			return l.takeReasons(l.routine())
 		case <-burst:
 			return l.takeReasons("")
+		case <-quiet.C:
+			debug.FreeOSMemory()
 		case r, ok := <-l.part.Wake:
 			l.heed(r, ok)
 			// While what we wait for is away, each try may itself give a reason: the timer alone decides.
@@ -116,14 +122,6 @@ func (l *loop) wait(ctx context.Context) string {
 		case <-l.dog:
 			l.notify.watchdog()
 		}
-	}
-}
-
-// rest gives back to the kernel, once, what starting took: a daemon lives for months with it otherwise.
-func (l *loop) rest() {
-	if l.state.Ready && !l.rested {
-		l.rested = true
-		debug.FreeOSMemory()
 	}
 }
 
