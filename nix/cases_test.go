@@ -149,6 +149,7 @@ func documentedHost(t *testing.T, r *result) {
 	}
 	setting("listen_addresses", "*")(t, r)
 	setting("authentication_timeout", "5s")(t, r)
+	setting("client_connection_check_interval", "5s")(t, r)
 	if !slices.Equal(r.UnitPackages, []string{"sessiondbd"}) || !slices.Equal(r.TmpfilesPackage, []string{"sessiondbd"}) {
 		t.Errorf("units from %v, tmpfiles from %v", r.UnitPackages, r.TmpfilesPackage)
 	}

@@ -127,8 +127,11 @@ in
           # After the header of NixOS, before what anybody adds; NixOS's own lines come last.
           authentication = lib.mkOrder 600 cfg.authentication;
           settings = lib.mkMerge [
-            # Half-open handshakes take up connections that VMs need.
-            { authentication_timeout = lib.mkDefault "5s"; }
+            {
+              # Half-open handshakes take up connections that VMs need, and so do statements of VMs that died in them.
+              authentication_timeout = lib.mkDefault "5s";
+              client_connection_check_interval = lib.mkDefault "5s";
+            }
             (lib.mkIf (connections > 100) { max_connections = lib.mkDefault connections; })
             # NixOS sets it without a priority; mkForce of the host still wins over us.
             (lib.mkIf gateways {

@@ -23,7 +23,7 @@ func TestDoorOpens(t *testing.T) {
 	h.reload()
 	units := h.oneshot(h.Restart)
 	out, did := h.converge()
-	if out.Err() != nil || !out.InSync || did != "server/settings listen_addresses, server/settings authentication_timeout, hba block, server/settings restart" {
+	if out.Err() != nil || !out.InSync || did != "server/settings listen_addresses, server/settings authentication_timeout, server/settings client_connection_check_interval, hba block, server/settings restart" {
 		t.Fatalf("did %q: %+v %v", did, out.Report, out.Err())
 	}
 	if got := <-units; got != "postgresql.service" {
@@ -183,13 +183,13 @@ func TestReadOnlyFiles(t *testing.T) {
 		h.must(os.Chown(dir, 0, 0))
 	}
 	out, did := h.converge()
-	if did != "" || len(out.Refusals) != 2 || len(out.Warnings) != 2 {
+	if did != "" || len(out.Refusals) != 2 || len(out.Warnings) != 3 {
 		t.Fatalf("did %q: %+v", did, out.Report)
 	}
 	_, lines, _ := strings.Cut(out.Refusals[1].Remedy, "\n")
 	h.write(h.hba, lines+"\n"+initialHBA)
 	config := h.read(h.conf)
-	for _, remedy := range []string{out.Refusals[0].Remedy, out.Warnings[0].Remedy} {
+	for _, remedy := range []string{out.Refusals[0].Remedy, out.Warnings[0].Remedy, out.Warnings[1].Remedy} {
 		_, line, _ := strings.Cut(remedy, "\n")
 		config += line + "\n"
 	}

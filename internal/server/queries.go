@@ -116,8 +116,7 @@ func (o *Observation) takeFiles() {
 // does not matter who set what.
 func (o *Observation) settled(w Want) bool {
 	for _, s := range settings {
-		line := o.current(s.name, "")
-		if line.File == "" || !s.fits(w, line.Value) || !s.fits(w, o.setting(s.name).Value) {
+		if !s.fits(w, o.current(s.name, s.boot).Value) || !s.fits(w, o.setting(s.name).Value) {
 			return false
 		}
 	}

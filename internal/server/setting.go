@@ -13,6 +13,8 @@ type owned struct {
 	reason string // why we set it: a comment in the file, the summary in the plan
 	// restart: takes effect only when PostgreSQL starts.
 	restart bool
+	// boot is the built-in default where that is as good as ours; empty: it is not.
+	boot string
 	// unit is that of a plain number, as pg_settings has it; empty: the value is no number.
 	unit  string
 	value func(Want) string
@@ -35,12 +37,35 @@ var settings = []owned{
 		unit:   "s",
 		value:  func(Want) string { return "5s" },
 		fits: func(_ Want, v string) bool {
-			s, ok := seconds(v)
+			s, ok := seconds(v, "s")
 			return ok && s <= 5
 		},
-		serves: func(Want, string) bool { return true },
+		serves: whatever,
+	},
+	{
+		// What our own connection sees is its own value: of this one the files alone tell.
+		name:   "client_connection_check_interval",
+		reason: "a VM that dies in a statement leaves it running, with its locks and one of the connections",
+		unit:   "ms",
+		value:  func(Want) string { return "5s" },
+		fits: func(_ Want, v string) bool {
+			s, ok := seconds(v, "ms")
+			return ok && s > 0 && s <= 60
+		},
+		serves: whatever,
+	},
+	{
+		name:   "password_encryption",
+		reason: "a password that somebody sets by hand must be one that scram-sha-256 in pg_hba.conf lets in",
+		boot:   "scram-sha-256",
+		value:  func(Want) string { return "scram-sha-256" },
+		fits:   func(_ Want, v string) bool { return strings.EqualFold(v, "scram-sha-256") },
+		serves: whatever,
 	},
 }
+
+// whatever it is, the VMs are served.
+func whatever(Want, string) bool { return true }
 
 // shown is a value for people: with the unit, where the server leaves it out.
 func (s owned) shown(value string) string {
@@ -119,14 +144,14 @@ func addresses(value string) []string {
 }
 
 // units are those of time settings (PostgreSQL manual, 20.1.1), in seconds.
-var units = map[string]float64{"us": 1e-6, "ms": 1e-3, "s": 1, "": 1, "min": 60, "h": 3600, "d": 86400}
+var units = map[string]float64{"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
 
-// seconds reads a time setting whose base unit is seconds.
-func seconds(value string) (float64, bool) {
+// seconds reads a time setting; base is the unit of a plain number.
+func seconds(value, base string) (float64, bool) {
 	value = strings.TrimSpace(value)
 	i := strings.IndexFunc(value, func(r rune) bool { return r >= 'a' && r <= 'z' })
 	if i < 0 {
-		i = len(value)
+		i, value = len(value), value+base
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(value[:i]), 64)
 	unit, known := units[value[i:]]

@@ -118,7 +118,7 @@ func (o Observation) checkPort(r *plan.Resource, w Want) {
 	if port == "" || w.Port == 0 || port == strconv.Itoa(w.Port) {
 		return
 	}
-	r.Refuse(fmt.Sprintf("PostgreSQL listens on port %s, the firewall opens port %d: no VM reaches it", port, w.Port),
+	r.Refuse(fmt.Sprintf("PostgreSQL listens on port %s, the firewall guards port %d: no VM finds it there, and nothing of ours shuts port %s to others", port, w.Port, port),
 		fmt.Sprintf("set firewall.port: %s in sessiondbd's config, or port = %d in %s", port, w.Port, o.facts().ConfigFile))
 }
 
@@ -133,5 +133,13 @@ func (o Observation) checkConnections(r *plan.Resource, w Want) {
 		return
 	}
 	r.Warn(fmt.Sprintf("max_connections is %d; the VMs may open %d, and %d more are for administrators: VMs may be turned away", have, w.MaxBackends, need-w.MaxBackends),
-		fmt.Sprintf("set max_connections = %d, or lower firewall.max_connections_per_vm", need))
+		fmt.Sprintf("lower firewall.max_connections_per_vm in sessiondbd's config, or %s", o.maxConnections(need)))
+}
+
+// maxConnections is how the administrator raises it.
+func (o Observation) maxConnections(n int) string {
+	if o.Local.Config.onNixOS() {
+		return fmt.Sprintf("in the NixOS configuration:\nservices.postgresql.settings.max_connections = %d;", n)
+	}
+	return fmt.Sprintf("put this line last into %s, then: sudo systemctl restart %s\nmax_connections = %d", o.facts().ConfigFile, o.unit(), n)
 }

@@ -60,13 +60,19 @@ func TestInNoDoubt(t *testing.T) {
 	}{
 		{"converged", func(*Observation) {}, true},
 		{"with units, for people", func(o *Observation) { o.Settings[1].Value = "5s" }, true},
+		{"a line where the default would do", func(o *Observation) {
+			o.Files = append(o.Files, FileSetting{File: confFile, Line: 1, Name: "password_encryption", Value: "scram-sha-256"})
+		}, true},
+		{"a line against the default", func(o *Observation) {
+			o.Files = append(o.Files, FileSetting{File: confFile, Line: 1, Name: "password_encryption", Value: "md5"})
+		}, false},
 		{"a setting runs with another value", func(o *Observation) { o.Settings[1].Value = "1min" }, false},
 		{"a setting waits for a restart", func(o *Observation) { o.Settings[0].Value = "localhost" }, false},
 		{"a line has another value", func(o *Observation) { o.Files[1].Value = "1min" }, false},
 		{"a later line has another value", func(o *Observation) {
 			o.Files = append(o.Files, FileSetting{File: "/auto.conf", Line: 1, Name: "authentication_timeout", Value: "1min"})
 		}, false},
-		{"a line is missing", func(o *Observation) { o.Files = o.Files[:1] }, false},
+		{"a line is missing", func(o *Observation) { o.Files = o.Files[1:] }, false},
 		{"a line of somebody else is broken", func(o *Observation) {
 			o.Files = append(o.Files, FileSetting{File: confFile, Line: 1, Name: "work_mem", Value: "x", Error: "setting could not be applied"})
 		}, false},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -43,7 +44,7 @@ func judge(w Want, o Observation) []verdict {
 	var all []verdict
 	for _, s := range settings {
 		v := verdict{owned: s, running: o.setting(s.name)}
-		v.current = o.current(s.name, v.running.Boot)
+		v.current = o.current(s.name, cmp.Or(v.running.Boot, s.boot))
 		fits := s.fits(w, v.current.Value)
 		runs := s.fits(w, v.running.Value)
 		switch {
