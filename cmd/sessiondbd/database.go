@@ -196,7 +196,9 @@ func (x *databaseExecutor) Execute(ctx context.Context, s plan.Step) error {
 		return x.remember(ctx, s)
 	case server.Step:
 		x.reloaded = true
-		return x.host.files.Execute(ctx, s)
+		files := x.host.files
+		files.Idle = x.Idle()
+		return files.Execute(ctx, s)
 	}
 	return fmt.Errorf("no one knows how to execute %s", s)
 }

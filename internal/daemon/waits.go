@@ -3,9 +3,8 @@ package daemon
 import "time"
 
 const (
-	firstRetry = 5 * time.Millisecond   // a restarted server is noticed 200 ms earlier than by a sleep of one second
+	eagerRetry = 5 * time.Millisecond   // a restarted server is noticed 200 ms earlier than by a sleep of one second; a try in vain takes 0.3
 	restarting = 10 * time.Second       // as long as PostgreSQL may be away for a restart, which is to be noticed at once
-	eagerRetry = 10 * time.Millisecond  // the longest pause meanwhile; a try in vain takes 0.3 ms
 	quickRetry = 250 * time.Millisecond // the longest pause in the first minute
 	slowRetry  = time.Second            // the longest pause after it
 	reasonsMax = 16                     // distinct reasons told of in one outage
@@ -51,7 +50,7 @@ func (w *waits) delay() time.Duration {
 	case away > restarting:
 		return quickRetry
 	}
-	return min(backoff(w.tries, firstRetry), eagerRetry)
+	return eagerRetry
 }
 
 // backoff doubles base with each try after the first, up to 2^16 times base.

@@ -16,6 +16,8 @@ import (
 type Files struct {
 	// Connect opens an administrator's connection, which is closed after the step.
 	Connect func(context.Context) (*postgres.Conn, error)
+	// Idle is one that is open already: a step that restarts nothing takes it instead. May be nil.
+	Idle *postgres.Conn
 	// Flag is the file whose appearance makes root's oneshot restart the unit that it names.
 	Flag string
 
@@ -30,7 +32,7 @@ func (f Files) Execute(ctx context.Context, step plan.Step) error {
 	case WriteFile:
 		err = f.write(ctx, s)
 	case Reload:
-		err = f.with(ctx, reloadAndWait)
+		err = f.idly(ctx, reloadAndWait)
 	case RequestRestart:
 		err = f.restart(ctx, s)
 	default:
@@ -40,6 +42,13 @@ func (f Files) Execute(ctx context.Context, step plan.Step) error {
 		return fmt.Errorf("%s: %w", step, err)
 	}
 	return nil
+}
+
+func (f Files) idly(ctx context.Context, do func(context.Context, *postgres.Conn) error) error {
+	if f.Idle.Dead() {
+		return f.with(ctx, do)
+	}
+	return do(ctx, f.Idle)
 }
 
 func (f Files) with(ctx context.Context, do func(context.Context, *postgres.Conn) error) error {
@@ -52,7 +61,7 @@ func (f Files) with(ctx context.Context, do func(context.Context, *postgres.Conn
 }
 
 func (f Files) write(ctx context.Context, s WriteFile) error {
-	return f.with(ctx, func(ctx context.Context, c *postgres.Conn) error {
+	return f.idly(ctx, func(ctx context.Context, c *postgres.Conn) error {
 		now, err := os.ReadFile(s.Path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
