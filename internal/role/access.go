@@ -47,7 +47,11 @@ func Access(want Want, have Observation) []plan.Resource {
 	}
 	// What a role got from another goes before the other's right to give it.
 	slices.SortStableFunc(grants, func(a, b plan.Resource) int { return d.foreign(b.Name) - d.foreign(a.Name) })
-	list := append(roles, d.everybody())
+	kept, public := d.keepSignallers(), d.everybody()
+	for _, r := range kept {
+		public.Needs = append(public.Needs, r.Name)
+	}
+	list := append(append(roles, kept...), public)
 	list = append(list, grants...)
 	list = append(list, d.others()...)
 	list = append(list, d.former()...)

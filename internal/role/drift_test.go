@@ -243,7 +243,7 @@ var drifts = []drift{
 const initialWarning = `role/sessionuser warning: the documented initial password is in use: whoever read the documentation can log in from a VM → printf %s 'NEW PASSWORD' | sudo install -m 0400 /dev/stdin /etc/credstore/sessionuser.password && sudo systemctl restart sessiondbd`
 
 func TestDrift(t *testing.T) {
-	for _, row := range slices.Concat(attributeDrifts, membershipDrifts, settingDrifts, drifts) {
+	for _, row := range slices.Concat(attributeDrifts, membershipDrifts, settingDrifts, drifts, hardeningDrifts) {
 		t.Run(row.name, func(t *testing.T) {
 			w, o := declared(), converged()
 			row.drift(&w, &o)

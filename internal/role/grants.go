@@ -44,6 +44,8 @@ func (d *differ) settle() []Entry {
 		}
 		settled = append(settled, e)
 	}
+	settled = append(settled, d.futures()...)
+	settled = append(settled, d.have.Elsewhere...)
 	// What was handed on goes before the right to hand it on.
 	slices.SortStableFunc(settled, func(a, b Entry) int { return boolInt(b.Grantor != b.Owner) - boolInt(a.Grantor != a.Owner) })
 	return settled
@@ -108,32 +110,14 @@ func (d *differ) grants(s Spec) plan.Resource {
 		i := slices.IndexFunc(wanted, func(w right) bool { return w.is(e) })
 		switch {
 		case i < 0:
-			r.Add(plan.Delete, e.field(), "granted"+by(e), "", unwanted(e, s), access(e.revoke()...))
+			r.Add(plan.Delete, e.field(), "granted"+by(e), "", d.unwanted(e, s), access(e.revoke()...))
 		case e.Grantor != e.Owner:
 			r.Add(plan.Delete, e.field()+by(e), "granted", "", "the owner grants it; with a second grantor it would outlive a REVOKE", access(e.revoke()...))
 		case e.Grantable:
 			r.Add(plan.Update, e.field(), "with grant option", "granted", s.Name+" hands no right on: only the config says who has one", access(e.revokeOption()...))
 		}
 	}
-	return r
-}
-
-// everybody compares the rights of PUBLIC, which every role has that may connect.
-func (d *differ) everybody() plan.Resource {
-	r := plan.Resource{Name: "grants/PUBLIC", Needs: d.needs()}
-	if d.want.Strict {
-		// A config that asks for more than it gets must hear of it.
-		r.Warn("hardening is strict, which this version does not offer: what it takes away beyond standard (DO, advisory locks, large objects, logical messages) stays open", "set hardening: standard, or keep strict for the version that offers it")
-	}
-	for _, e := range d.entries {
-		if why := unwantedOfPublic(e); e.Grantee == "" && why != "" {
-			have := "granted" + by(e)
-			if len(d.have.Database) == 0 && e.Kind == "schema" {
-				have = unseen
-			}
-			r.Add(plan.Delete, e.field(), have, "", why, access(e.revoke()...))
-		}
-	}
+	d.dependencies(&r, s)
 	return r
 }
 

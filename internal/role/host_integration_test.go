@@ -22,6 +22,7 @@ CREATE FUNCTION public.update_updated_at_column() RETURNS trigger LANGUAGE plpgs
 // host is a pass over roles alone, with that stand-in.
 type host struct {
 	t        *testing.T
+	cluster  *lab.Cluster
 	target   postgres.Target
 	observer *postgres.Observer
 	want     Want
@@ -40,7 +41,7 @@ func newHost(t *testing.T, c *lab.Cluster, w Want) *host {
 	o := postgres.NewObserver(target)
 	o.Standing = true
 	t.Cleanup(o.Close)
-	return &host{t: t, target: target, observer: o, want: w}
+	return &host{t: t, cluster: c, target: target, observer: o, want: w}
 }
 
 func (h *host) Plan(ctx context.Context) plan.Plan {

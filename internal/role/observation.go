@@ -2,6 +2,7 @@ package role
 
 import (
 	"errors"
+	"strings"
 
 	"sessiondbd/internal/postgres"
 )
@@ -20,7 +21,13 @@ type Observation struct {
 	Unknown   []string // names of settings that the server would not take; asked for when there is something to reset
 	Former    []Former
 	Database  []Entry // of the session database itself; empty: it does not exist
-	Objects   []Entry // inside it
+	Objects   []Entry // inside it, of what is ours
+	Hardened  []Entry // inside it, of functions and languages of PostgreSQL's own
+	Future    []Entry // inside it, on what will be made (default privileges)
+	Elsewhere []Entry // of declared roles, on what is not ours
+	// Dependencies is what else the server remembers of declared roles.
+	Dependencies []Dependency
+	Guests       []named // who connects by PUBLIC's right alone; looked up only when that is to go
 	// Transactions are those that are open; none where their age is not limited.
 	Transactions []Transaction
 }
@@ -113,22 +120,6 @@ func (o Observation) verifier(role string) string {
 	return ""
 }
 
-// databaseACL and objectACLs list objects with their ACLs, the built-in default where none was ever set.
-const databaseACL = `SELECT 'database' AS kind, datname AS name, pg_get_userbyid(datdba) AS owner,
-	coalesce(datacl, acldefault('d', datdba)) AS acl FROM pg_database WHERE datname = $1`
-
-const objectACLs = `SELECT 'schema' AS kind, nspname::text AS name, '' AS column, pg_get_userbyid(nspowner) AS owner, coalesce(nspacl, acldefault('n', nspowner)) AS acl
-		FROM pg_namespace WHERE nspname IN ('public', 'sessiondbd')
-	UNION ALL SELECT 'table', 'public.session', '', pg_get_userbyid(relowner), coalesce(relacl, acldefault('r', relowner))
-		FROM pg_class WHERE oid = to_regclass('public.session')
-	UNION ALL SELECT 'table', 'public.session', attname, pg_get_userbyid(relowner), attacl
-		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE c.oid = to_regclass('public.session') AND attacl IS NOT NULL AND NOT attisdropped
-	UNION ALL SELECT 'type', 'public.inbox_status_enum', '', pg_get_userbyid(typowner), coalesce(typacl, acldefault('T', typowner))
-		FROM pg_type WHERE oid = to_regtype('public.inbox_status_enum')
-	UNION ALL SELECT 'function', 'public.update_updated_at_column()', '', pg_get_userbyid(proowner), coalesce(proacl, acldefault('f', proowner))
-		FROM pg_proc WHERE oid = to_regprocedure('public.update_updated_at_column()')`
-
 // Queries asks, as a superuser, for the whole observation, which is emptied first. On a backend that has just been forked
 // most of the time goes into the first use of each catalogue, function and kind of join; so the questions are plain scans,
 // and what belongs together is joined here.
@@ -178,8 +169,13 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 		},
 		{Name: "superusers", Durable: true, Into: &superusers, SQL: `SELECT rolname AS name FROM pg_authid WHERE rolsuper`},
 		{Name: "rights on the database", Durable: true, Into: &database, Then: func() { into.Database = entriesOf(database, superusers) }, Args: []string{want.Database}, SQL: databaseACL},
-		{Name: "rights inside the database", Durable: true, Into: &objects, Then: func() { into.Objects = entriesOf(objects, superusers) }, Session: true, SQL: objectACLs},
-	}, transactions(want, into)...)
+		{
+			Name: "rights inside the database", Durable: true, Into: &objects, Then: func() { into.sortOut(entriesOf(objects, superusers)) }, Session: true,
+			SQL: strings.Join([]string{objectACLs, futureACLs, hardenedACLs(want.Strict)}, " UNION ALL "),
+		},
+		languagesQuery(want, &superusers, into),
+		guestsQuery(want, into),
+	}, append(dependencyQueries(want, version, &superusers, into), transactions(want, into)...)...)
 }
 
 // CanLogIn says whether a role is there and may log in.

@@ -83,7 +83,7 @@ func newVandal(t *testing.T, bindir string) *vandal {
 	}
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	v.conn = conn
-	v.exec("CREATE ROLE dba; CREATE ROLE guest; CREATE ROLE team; CREATE SCHEMA sessiondbd AUTHORIZATION sessiondb_owner")
+	v.exec("CREATE ROLE dba; CREATE ROLE guest; CREATE ROLE team; CREATE SCHEMA sessiondbd AUTHORIZATION sessiondb_owner; " + others)
 	return v
 }
 

@@ -20,7 +20,7 @@ func TestRepairedRoleServes(t *testing.T) {
 	w.Roles = append(w.Roles, Spec{Name: "reader", Access: ReadOnly, ConnectionLimit: 5})
 	h := newHost(t, s.Cluster, w)
 	h.converge()
-	s.sql("sessiondb", "CREATE ROLE dba; CREATE ROLE guest; CREATE ROLE team; CREATE SCHEMA sessiondbd AUTHORIZATION sessiondb_owner")
+	s.sql("sessiondb", "CREATE ROLE dba; CREATE ROLE guest; CREATE ROLE team; CREATE SCHEMA sessiondbd AUTHORIZATION sessiondb_owner; "+others)
 	var script []string
 	for _, p := range h.provocations() {
 		script = append(script, p.sql)

@@ -2,6 +2,7 @@ package role
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sessiondbd/internal/postgres"
@@ -43,6 +44,10 @@ func (e Entry) object() string {
 		return e.Name + "." + e.Column
 	case e.Kind == "table":
 		return e.Name
+	case strings.HasPrefix(e.Kind, future) && e.Name == "":
+		return e.Kind + " of " + e.Owner
+	case strings.HasPrefix(e.Kind, future):
+		return e.Kind + " of " + e.Owner + " in schema " + e.Name
 	}
 	return e.Kind + " " + e.Name
 }
@@ -82,16 +87,19 @@ func (e Entry) revoke() []string { return e.revokeAs(false) }
 // revokeOption takes away only the right to hand the entry on.
 func (e Entry) revokeOption() []string { return e.revokeAs(true) }
 
-func (e Entry) revokeAs(option bool) []string {
-	statement := "REVOKE "
-	if option {
-		statement += "GRANT OPTION FOR "
+func (e Entry) revokeAs(only bool) []string {
+	option := ""
+	if only {
+		option = "GRANT OPTION FOR "
 	}
-	to := "PUBLIC"
+	from := "PUBLIC"
 	if e.Grantee != "" {
-		to = postgres.QuoteIdent(e.Grantee)
+		from = postgres.QuoteIdent(e.Grantee)
 	}
-	statement += e.sql() + " FROM " + to
+	statement := "REVOKE " + option + e.sql() + " FROM " + from
+	if strings.HasPrefix(e.Kind, future) {
+		statement = e.revokeFuture(option, from)
+	}
 	if e.Grantable {
 		statement += " CASCADE"
 	}
@@ -102,49 +110,23 @@ func (e Entry) revokeAs(option bool) []string {
 }
 
 // unwanted says why a declared role should not have a right.
-func unwanted(e Entry, s Spec) string {
+func (d *differ) unwanted(e Entry, s Spec) string {
+	h, ok := hardened(e)
 	switch {
+	case strings.HasPrefix(e.Kind, future):
+		return "what " + e.Owner + " makes from now on would be open to " + s.Name + ", which has what its access level includes"
+	case slices.Contains(d.have.Elsewhere, e) && !ok:
+		return "the config gives " + s.Name + " the session table and nothing else"
 	case s.Access == None:
 		return "access: none: " + s.Name + " has nothing of ours"
 	case e.Column != "":
 		return "what a role may do is said for the table; a right on a column would outlive a REVOKE there"
+	case ok:
+		return h.Why
 	case e.Kind == "table":
-		switch e.Privilege {
-		case "TRUNCATE":
-			return s.Name + " never empties the table"
-		case "TRIGGER":
-			return "a trigger of " + s.Name + " would run with the rights of whoever writes next"
-		case "REFERENCES":
-			return "a foreign key from elsewhere would keep sessions from being deleted"
-		case "MAINTAIN":
-			return "VACUUM FULL or CLUSTER would lock everybody out of the table"
-		}
 		return fmt.Sprintf("access: %s does not include it", s.Access)
 	case e.Kind == "schema" && e.Name == "sessiondbd":
 		return "the diary of migrations is no business of a role that logs in from VMs"
-	case e.Kind == "schema":
-		return "objects of " + s.Name + " in schema public would be found by others' queries"
-	case e.Kind == "database" && e.Privilege == "TEMPORARY":
-		return "temporary tables fill the disk, and " + s.Name + " needs none"
-	case e.Kind == "database":
-		return "a schema of its own is room for what no limit bounds"
 	}
 	return s.Name + " needs no right of its own on a " + e.Kind
-}
-
-// unwantedOfPublic says why PUBLIC should not have a right; empty: it may.
-func unwantedOfPublic(e Entry) string {
-	switch {
-	case e.Kind == "database" && e.Privilege == "TEMPORARY":
-		return "temporary tables fill the disk; PostgreSQL gives it to everybody in every new database"
-	case e.Kind == "database" && e.Privilege == "CREATE":
-		return "a schema of somebody's own is room for what no limit bounds"
-	case e.Kind == "schema" && e.Name == "sessiondbd":
-		return "the diary of migrations is nobody's business but the owner's"
-	case e.Kind == "schema" && e.Privilege == "CREATE":
-		return "objects in schema public would be found by others' queries; up to PostgreSQL 14 everybody may make them"
-	case e.Kind == "table":
-		return "sessions are for the declared roles, not for everybody who can connect"
-	}
-	return ""
 }

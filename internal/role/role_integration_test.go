@@ -55,21 +55,22 @@ func TestLegacyServer(t *testing.T) {
 	h := newHost(t, s.Cluster, w)
 	h.converge()
 	want := []string{
-		"role/sessiondb_owner role", "role/sessionuser connection limit", "role/sessionuser temp_file_limit", "role/sessionuser sessiondbd.declared", "grants/PUBLIC TEMPORARY on database sessiondb",
+		"role/sessiondb_owner role", "role/sessionuser connection limit", "role/sessionuser temp_file_limit", "role/sessionuser sessiondbd.declared",
+		"grants/pg_signal_backend EXECUTE on 2 functions for ending sessions", "grants/PUBLIC TEMPORARY on database sessiondb", "grants/PUBLIC EXECUTE on 2 functions for ending sessions",
 		"grants/sessionuser CONNECT on database sessiondb", "grants/sessionuser USAGE on schema public",
 		"grants/sessionuser REFERENCES on public.session", "grants/sessionuser TRIGGER on public.session", "grants/sessionuser TRUNCATE on public.session",
 	}
 	if h.have.Version >= 170000 { // GRANT ALL became more
-		want = slices.Insert(want, 7, "grants/sessionuser MAINTAIN on public.session")
+		want = slices.Insert(want, 9, "grants/sessionuser MAINTAIN on public.session")
 	}
 	if h.have.Version < 150000 {
-		want = slices.Insert(want, 5, "grants/PUBLIC CREATE on schema public")
+		want = slices.Insert(want, 6, "grants/PUBLIC CREATE on schema public")
 	}
 	if d := cmp.Diff(want, h.fields()); d != "" {
 		t.Errorf("changes: -want +got:\n%s", d)
 	}
-	if p := h.Plan(t.Context()); len(p.Report().Warnings) != 1 || !strings.Contains(p.Report().Warnings[0].Summary, "initial password") {
-		t.Errorf("warnings: %v", p.Report().Warnings)
+	if w := h.Plan(t.Context()).Report().Warnings; len(w) != 2 || !strings.Contains(w[0].Summary, "initial password") || !strings.Contains(w[1].Summary, "it owns besides what is ours: table public.mine") {
+		t.Errorf("warnings: %v", w)
 	}
 	s.may("sessionuser", "sessionpass123", insert)
 	s.mayNot("sessionuser", "sessionpass123", "TRUNCATE session", "permission denied")
@@ -131,6 +132,7 @@ func TestBlockedGrantsKeepTheDoorShut(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]plan.Blocked{
+		{Resource: "grants/pg_signal_backend", By: "migration/0001_session"},
 		{Resource: "grants/PUBLIC", By: "migration/0001_session"},
 		{Resource: "grants/sessionuser", By: "migration/0001_session"},
 		{Resource: "role/sessionuser", By: "migration/0001_session"},
