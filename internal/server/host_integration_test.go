@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +33,14 @@ type host struct {
 	hba    string
 	conf   string
 	ours   string
+	mu     sync.Mutex // of Restart
+}
+
+// Restart waits for one that goes on: the server is back before the call that brought it back returns.
+func (h *host) Restart(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.Cluster.Restart(ctx)
 }
 
 const initialHBA = "# kept\r\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n# no newline at the end"
