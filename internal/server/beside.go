@@ -22,15 +22,19 @@ func warnBeside(r *plan.Resource, w Want, o Observation) {
 			continue
 		}
 		b := beside{rule: rule, before: rules[:i], want: w, tls: rule.Type == "hostssl" && o.tls(), groups: o.groups}
+		guarded := rule.Method != "trust" && rule.Method != "ident"
+		if guarded && !b.ourData() {
+			continue
+		}
 		reach := b.reach()
 		text := fmt.Sprintf("%s:%d (%s)", rule.File, rule.Line, rule)
 		switch {
 		case reach == nowhere:
-		case rule.Method == "trust" || rule.Method == "ident" && reach != near:
+		case !guarded && (rule.Method == "trust" || reach != near):
 			free = append(free, text)
-		case reach == vms && b.ourData():
+		case reach == vms:
 			wide = append(wide, text)
-		case reach == beyond && b.ourData():
+		case reach == beyond:
 			far = append(far, text)
 		}
 	}
@@ -119,9 +123,9 @@ const (
 
 // reach tries the rule with those whom it may be about, and takes the furthest: from that what matters follows.
 func (b beside) reach() reach {
-	far := nowhere
+	far, places := nowhere, b.places()
 	for _, role := range b.roles() {
-		for _, at := range b.places() {
+		for _, at := range places {
 			if at.reach > far && b.first(role, at.from) {
 				far = at.reach
 			}
@@ -217,6 +221,6 @@ func (b beside) inside(at place) bool {
 	case "samenet": // the gateways are addresses of the host
 		return at.reach != beyond
 	}
-	in := b.rule.matchAddress(at.from)
+	in := b.rule.matchAddress(Login{From: at.from})
 	return in == yes || in == unknown && at.reach == beyond // a name is of somebody else
 }

@@ -48,25 +48,36 @@ const (
 // FirstMatch is the rule that PostgreSQL would judge a login by (PostgreSQL manual, 21.1), nil where none matches.
 // Unsure are the rules before it of which this cannot be said from here: groups, regular expressions, host names.
 func FirstMatch(rules []Rule, l Login) (hit *Rule, unsure []Rule) {
-	for i, r := range rules {
-		switch r.match(l) {
+	for i := range rules {
+		switch rules[i].match(l) {
 		case yes:
 			return &rules[i], unsure
 		case unknown:
-			unsure = append(unsure, r)
+			unsure = append(unsure, rules[i])
 		}
 	}
 	return nil, unsure
 }
 
-func (r Rule) match(l Login) match {
+func (r *Rule) match(l Login) match {
 	if r.broken() { // the server has no such rule
 		return no
 	}
-	return min(r.matchType(l), r.matchAddress(l.From), r.matchDatabase(l), r.matchRole(l))
+	// One after the other, the dearest last: files of thousands of lines exist.
+	answer := r.matchType(l)
+	if answer != no {
+		answer = min(answer, r.matchRole(l))
+	}
+	if answer != no {
+		answer = min(answer, r.matchDatabase(l))
+	}
+	if answer != no {
+		answer = min(answer, r.matchAddress(l))
+	}
+	return answer
 }
 
-func (r Rule) matchType(l Login) match {
+func (r *Rule) matchType(l Login) match {
 	local := !l.From.IsValid()
 	switch r.Type {
 	case "local":
@@ -81,7 +92,8 @@ func (r Rule) matchType(l Login) match {
 	return no // hostgssenc: no client of ours has Kerberos
 }
 
-func (r Rule) matchAddress(from netip.Addr) match {
+func (r *Rule) matchAddress(l Login) match {
+	from := l.From
 	if r.Type == "local" || r.Address == "all" {
 		return yes
 	}
@@ -107,11 +119,11 @@ func (r Rule) matchAddress(from netip.Addr) match {
 }
 
 // keyword says whether a database of the rule means what the word means.
-func (r Rule) keyword(name, word string) bool {
+func (r *Rule) keyword(name, word string) bool {
 	return name == word && !slices.Contains(r.Quoted.Databases, name)
 }
 
-func (r Rule) matchDatabase(l Login) match {
+func (r *Rule) matchDatabase(l Login) match {
 	return most(r.Databases, func(d string) match {
 		switch {
 		case l.Replication || r.keyword(d, "replication"): // the one never matches what is meant for the other
@@ -129,7 +141,7 @@ func (r Rule) matchDatabase(l Login) match {
 	})
 }
 
-func (r Rule) matchRole(l Login) match {
+func (r *Rule) matchRole(l Login) match {
 	return most(r.Users, func(u string) match {
 		bare := !slices.Contains(r.Quoted.Users, u)
 		group, plus := strings.CutPrefix(u, "+")
