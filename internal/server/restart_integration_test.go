@@ -87,7 +87,8 @@ func TestRestartInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("told to stop"))
 	defer cancel()
 	undo := &Undo{Path: h.ours, Content: "# undone\n"}
-	err := h.Execute(ctx, RequestRestart{Unit: "postgresql.service", Undo: undo})
+	// By force: the session of newHost may take a moment to end.
+	err := h.Execute(ctx, RequestRestart{Unit: "postgresql.service", Force: true, Undo: undo})
 	if err == nil || !strings.Contains(err.Error(), "told to stop") {
 		t.Errorf("%v", err)
 	}
