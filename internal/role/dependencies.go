@@ -3,6 +3,7 @@ package role
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sessiondbd/internal/plan"
@@ -20,20 +21,31 @@ type Dependency struct {
 	Objects  []string `json:"objects"` // some of them, unless they are in another database
 }
 
-// ofDeclared restricts pg_shdepend to declared roles and to what is not ours; ours is compared in the ACLs themselves.
-const ofDeclared = `refclassid = 'pg_authid'::regclass AND refobjid = ANY (ARRAY(SELECT oid FROM pg_authid WHERE rolname = ANY ($1::name[])))
+// bounded is as much of what a role owns as is looked at: whoever owns a VM may make a million large objects.
+const bounded = 10000
+
+// ofDeclared restricts pg_shdepend to declared roles, besides to what is not ours; ours is compared in the ACLs themselves.
+const (
+	ofDeclared = `refclassid = 'pg_authid'::regclass AND refobjid = ANY (ARRAY(SELECT oid FROM pg_authid WHERE rolname = ANY ($1::name[])))`
+	besides    = ofDeclared + `
 	AND (classid, objid) NOT IN (('pg_database'::regclass, (SELECT oid FROM pg_database WHERE datname = current_database())),
-		('pg_class'::regclass, coalesce(to_regclass('public.session'), 0)), ('pg_type'::regclass, coalesce(to_regtype('public.inbox_status_enum'), 0)),
-		('pg_proc'::regclass, coalesce(to_regprocedure('public.update_updated_at_column()'), 0)),
-		('pg_namespace'::regclass, coalesce(to_regnamespace('public'), 0)), ('pg_namespace'::regclass, coalesce(to_regnamespace('sessiondbd'), 0)))
+		('pg_class'::regclass, coalesce((SELECT to_regclass('public.session')), 0)), ('pg_type'::regclass, coalesce((SELECT to_regtype('public.inbox_status_enum')), 0)),
+		('pg_proc'::regclass, coalesce((SELECT to_regprocedure('public.update_updated_at_column()')), 0)),
+		('pg_namespace'::regclass, coalesce((SELECT to_regnamespace('public')), 0)), ('pg_namespace'::regclass, coalesce((SELECT to_regnamespace('sessiondbd')), 0)))
 	AND classid <> 'pg_default_acl'::regclass`
+	here = `(0, (SELECT oid FROM pg_database WHERE datname = current_database()))`
+)
 
-const here = `(0, (SELECT oid FROM pg_database WHERE datname = current_database()))`
+var (
+	countSQL = fmt.Sprintf(`SELECT pg_get_userbyid(refobjid) AS role, count(*) AS count
+	FROM (SELECT refobjid FROM pg_shdepend WHERE %s LIMIT %d) s GROUP BY refobjid`, ofDeclared, bounded)
 
-const dependenciesSQL = `SELECT pg_get_userbyid(refobjid) AS role, (SELECT datname FROM pg_database WHERE oid = dbid) AS database, deptype AS type,
-	classid::regclass AS class, count(*) AS count, CASE WHEN dbid IN ` + here + ` THEN
+	dependenciesSQL = fmt.Sprintf(`SELECT pg_get_userbyid(refobjid) AS role, (SELECT datname FROM pg_database WHERE oid = dbid) AS database, deptype AS type,
+	classid::regclass AS class, count(*) AS count, CASE WHEN dbid IN %s THEN
 		ARRAY(SELECT i.type || ' ' || i.identity FROM unnest((array_agg(objid))[1:3]) o, pg_identify_object(classid, o, 0) i) END AS objects
-	FROM pg_shdepend WHERE ` + ofDeclared + ` GROUP BY dbid, refobjid, classid, deptype`
+	FROM (SELECT * FROM pg_shdepend WHERE %[2]s AND deptype <> 'o' UNION ALL (SELECT * FROM pg_shdepend WHERE %[2]s AND deptype = 'o' LIMIT %[3]d)) s
+	GROUP BY dbid, refobjid, classid, deptype`, here, besides, bounded)
+)
 
 // elsewhereACLs lists the ACLs that declared roles are in, beside those of what is ours. Each is named as GRANT names it.
 func elsewhereACLs(version int) string {
@@ -42,7 +54,7 @@ func elsewhereACLs(version int) string {
 			` c ON c.oid = d.objid WHERE d.classid = '` + catalogue + `'::regclass AND ` + acl + ` IS NOT NULL`
 	}
 	const identity = `(pg_identify_object(d.classid, d.objid, 0)).identity`
-	sql := `WITH d AS MATERIALIZED (SELECT DISTINCT classid, objid FROM pg_shdepend WHERE ` + ofDeclared + ` AND deptype = 'a' AND dbid IN ` + here + ` LIMIT 1000)
+	sql := `WITH d AS MATERIALIZED (SELECT DISTINCT classid, objid FROM pg_shdepend WHERE ` + besides + ` AND deptype = 'a' AND dbid IN ` + here + ` LIMIT 1000)
 	SELECT 'table' AS kind, ` + identity + ` AS name, attname::text AS column, pg_get_userbyid(relowner) AS owner, attacl AS acl
 		FROM d JOIN pg_class c ON c.oid = d.objid JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE d.classid = 'pg_class'::regclass AND attacl IS NOT NULL AND NOT attisdropped` +
@@ -80,8 +92,7 @@ func dependencyQueries(want Want, version int, superusers *[]superuser, into *Ob
 		into.Elsewhere = slices.DeleteFunc(entriesOf(acls, *superusers), func(e Entry) bool { return !want.declares(e.Grantee) || e.Grantee == e.Owner })
 	}
 	return []postgres.Query{
-		{Name: "how much depends on the roles", Durable: true, Into: &counts, Session: true, Args: declared, SQL: `SELECT pg_get_userbyid(refobjid) AS role, count(*) AS count
-			FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = ANY (ARRAY(SELECT oid FROM pg_authid WHERE rolname = ANY ($1::name[]))) GROUP BY refobjid`},
+		{Name: "how much depends on the roles", Durable: true, Into: &counts, Session: true, Args: declared, SQL: countSQL},
 		{Name: "what depends on the roles", Durable: true, Into: &into.Dependencies, Then: into.sortDependencies, Session: true, When: more, Args: declared, SQL: dependenciesSQL},
 		{Name: "rights elsewhere", Durable: true, Into: &acls, Then: keep, Session: true, When: more, Args: declared, SQL: elsewhereACLs(version)},
 	}
@@ -114,10 +125,14 @@ func (o *Observation) sortDependencies() {
 // dependencies warns of what a declared role has and no diff explains. What it owns besides ours stays its own.
 func (d *differ) dependencies(r *plan.Resource, s Spec) {
 	var owned []string
+	all := 0
 	elsewhere := map[string]int{}
 	var databases []string
 	for _, p := range d.have.Dependencies {
 		what := p.text()
+		if p.Type == "o" {
+			all += p.Count
+		}
 		switch {
 		case p.Role != s.Name:
 		case p.Database != "" && p.Database != d.want.Database:
@@ -135,11 +150,14 @@ func (d *differ) dependencies(r *plan.Resource, s Spec) {
 			r.Warn("the first rights of an extension's objects name it: "+what, "nothing to do if they are meant; they are left alone")
 		}
 	}
+	if all >= bounded && len(owned) > 0 {
+		owned = append(owned, "and more")
+	}
 	if len(owned) > 0 {
 		r.Warn("it owns besides what is ours: "+strings.Join(owned, ", "), "nothing to do: that stays its own")
 	}
 	for _, name := range databases {
-		r.Warn(fmt.Sprintf("in database %s it owns or may use %s, which cannot be looked at from here", printable(name), counted(elsewhere[name], "object")),
+		r.Warn(fmt.Sprintf("in database %s it owns or may use %s, which cannot be looked at from here", shown(name), counted(elsewhere[name], "object")),
 			"nothing to do if that is meant; else look there: sudo -u postgres psql -d "+shell(name)+" -c '\\d' -c '\\dp'")
 	}
 }
@@ -148,13 +166,21 @@ func (d *differ) dependencies(r *plan.Resource, s Spec) {
 func (p Dependency) text() string {
 	var names []string
 	for _, o := range p.Objects {
-		names = append(names, printable(o))
+		names = append(names, shown(o))
 	}
 	text := strings.Join(names, ", ")
 	if more := p.Count - len(p.Objects); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
+}
+
+// shown is a name as it may go to a terminal: a role gives its own objects any.
+func shown(name string) string {
+	if strings.IndexFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+		return strconv.QuoteToASCII(name)
+	}
+	return name
 }
 
 func counted(n int, what string) string {

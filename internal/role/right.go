@@ -41,15 +41,15 @@ func wants(s Spec, database string) []right {
 func (e Entry) object() string {
 	switch {
 	case e.Column != "":
-		return e.Name + "." + e.Column
+		return shown(e.Name) + "." + shown(e.Column)
 	case e.Kind == "table":
-		return e.Name
+		return shown(e.Name)
 	case strings.HasPrefix(e.Kind, future) && e.Name == "":
 		return e.Kind + " of " + e.Owner
 	case strings.HasPrefix(e.Kind, future):
-		return e.Kind + " of " + e.Owner + " in schema " + e.Name
+		return e.Kind + " of " + e.Owner + " in schema " + shown(e.Name)
 	}
-	return e.Kind + " " + e.Name
+	return e.Kind + " " + shown(e.Name)
 }
 
 func (e Entry) field() string { return e.Privilege + " on " + e.object() }
