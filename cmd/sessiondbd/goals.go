@@ -101,8 +101,12 @@ func defaults(r config.Role) []role.Default {
 			list = append(list, role.Default{Name: t.name, Value: fmt.Sprintf("%dms", t.d/time.Millisecond)})
 		}
 	}
-	return list
+	return append(list, keepalive)
 }
+
+// keepalive has the server ask after a minute's silence whether the VM is still there. One that was switched off or started
+// again leaves its connections behind, and until they end they count: the kernel's own two hours would lock it out.
+var keepalive = role.Default{Name: "tcp_keepalives_idle", Value: "60"}
 
 // source names where a password comes from, for people.
 func source(p config.Password) string {

@@ -60,6 +60,11 @@ func TestFreshHypervisor(t *testing.T) {
 			t.Errorf("a wrong password: %v", err)
 		}
 	})
+	t.Run("a VM that vanishes is missed after a minute", func(t *testing.T) {
+		if out, err := asVM(t, h.VMs()[0], documented, "SHOW tcp_keepalives_idle"); err != nil || strings.TrimSpace(out) != "60" {
+			t.Errorf("its connection is kept for %q s of silence: %v", out, err)
+		}
+	})
 	t.Run("journal tells the story", func(t *testing.T) {
 		journal, err := h.Journal(t.Context(), "sessiondbd")
 		if err != nil {

@@ -20,6 +20,7 @@ var reasons = map[string]string{
 	"temp_file_limit":                     "big sorts of a session end there, not on a full disk; the role itself cannot lift it",
 	"statement_timeout":                   "declared in the config; ends a statement that runs away",
 	"idle_in_transaction_session_timeout": "declared in the config; a forgotten transaction holds up other writers, migrations and VACUUM",
+	"tcp_keepalives_idle":                 "a VM that was switched off would go on holding its share of connections for two hours",
 }
 
 // settings compares the defaults that a role's sessions start with, one by one.
@@ -112,6 +113,7 @@ var bases = map[string]map[string]int{
 	"temp_file_limit":                     {"": 1, "kB": 1, "MB": 1 << 10, "GB": 1 << 20, "TB": 1 << 30},
 	"statement_timeout":                   durations,
 	"idle_in_transaction_session_timeout": durations,
+	"tcp_keepalives_idle":                 {"": 1, "s": 1, "min": 60, "h": 3600, "d": 86_400},
 }
 
 var durations = map[string]int{"": 1, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
