@@ -47,8 +47,13 @@ var (
 	GROUP BY dbid, refobjid, classid, deptype`, here, besides, bounded)
 )
 
+// parameters is the version from which on a setting has an ACL.
+const parameters = 150000
+
+var elsewhereSQL = map[bool]string{false: elsewhereACLs(false), true: elsewhereACLs(true)}
+
 // elsewhereACLs lists the ACLs that declared roles are in, beside those of what is ours. Each is named as GRANT names it.
-func elsewhereACLs(version int) string {
+func elsewhereACLs(withParameters bool) string {
 	arm := func(kind, catalogue, column, owner, acl string) string {
 		return ` UNION ALL SELECT ` + kind + `, ` + column + `, '', pg_get_userbyid(` + owner + `), ` + acl + ` FROM d JOIN ` + catalogue +
 			` c ON c.oid = d.objid WHERE d.classid = '` + catalogue + `'::regclass AND ` + acl + ` IS NOT NULL`
@@ -68,7 +73,7 @@ func elsewhereACLs(version int) string {
 		arm(`'tablespace'`, "pg_tablespace", `quote_ident(spcname)`, "spcowner", "spcacl") +
 		// The dependency names the catalogue of the pages.
 		strings.Replace(arm(`'large object'`, "pg_largeobject_metadata", `c.oid::text`, "lomowner", "lomacl"), "'pg_largeobject_metadata'", "'pg_largeobject'", 1)
-	if version >= 150000 {
+	if withParameters {
 		sql += arm(`'parameter'`, "pg_parameter_acl", `quote_ident(parname)`, "10", "paracl")
 	}
 	return sql
@@ -94,7 +99,7 @@ func dependencyQueries(want Want, version int, superusers *[]superuser, into *Ob
 	return []postgres.Query{
 		{Name: "how much depends on the roles", Durable: true, Into: &counts, Session: true, Args: declared, SQL: countSQL},
 		{Name: "what depends on the roles", Durable: true, Into: &into.Dependencies, Then: into.sortDependencies, Session: true, When: more, Args: declared, SQL: dependenciesSQL},
-		{Name: "rights elsewhere", Durable: true, Into: &acls, Then: keep, Session: true, When: more, Args: declared, SQL: elsewhereACLs(version)},
+		{Name: "rights elsewhere", Durable: true, Into: &acls, Then: keep, Session: true, When: more, Args: declared, SQL: elsewhereSQL[version >= parameters]},
 	}
 }
 

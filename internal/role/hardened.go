@@ -7,6 +7,13 @@ import (
 	"sessiondbd/internal/postgres"
 )
 
+// insideSQL asks for the rights inside the database, by whether the config says strict; put together once, not with each look.
+var insideSQL = map[bool]string{false: inside(false), true: inside(true)}
+
+func inside(strict bool) string {
+	return strings.Join([]string{objectACLs, futureACLs, hardenedACLs(strict)}, " UNION ALL ")
+}
+
 // hardenedACLs lists PostgreSQL's own functions that hardening is about, and which PUBLIC may use or may not,
 // against what the config says. Of what strict takes, standard looks at the first of each kind: enough to notice.
 func hardenedACLs(strict bool) string {

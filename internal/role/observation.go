@@ -2,7 +2,6 @@ package role
 
 import (
 	"errors"
-	"strings"
 
 	"sessiondbd/internal/postgres"
 )
@@ -171,7 +170,7 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 		{Name: "rights on the database", Durable: true, Into: &database, Then: func() { into.Database = entriesOf(database, superusers) }, Args: []string{want.Database}, SQL: databaseACL},
 		{
 			Name: "rights inside the database", Durable: true, Into: &objects, Then: func() { into.sortOut(entriesOf(objects, superusers)) }, Session: true,
-			SQL: strings.Join([]string{objectACLs, futureACLs, hardenedACLs(want.Strict)}, " UNION ALL "),
+			SQL: insideSQL[want.Strict],
 		},
 		languagesQuery(want, &superusers, into),
 		guestsQuery(want, into),
