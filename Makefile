@@ -35,7 +35,7 @@ install: build ## install binary, units and config below DESTDIR, then tell syst
 	install -D -m 0644 deploy/completions/sessiondbd.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sessiondbd
 	install -D -m 0644 deploy/completions/sessiondbd.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sessiondbd
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d deploy/completions/sessiondbd.fish
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/sessiondbd deploy/doc/migrate.md deploy/doc/secrets.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/sessiondbd deploy/doc/*.md
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/sessiondbd/examples deploy/systemd/examples/*.conf deploy/systemd/examples/*.service
 	[ -e $(DESTDIR)/etc/sessiondbd/config.yaml ] || install -D -m 0644 deploy/config.yaml $(DESTDIR)/etc/sessiondbd/config.yaml
 	[ -n "$(DESTDIR)" ] || { systemd-sysusers sessiondbd.conf && systemd-tmpfiles --create sessiondbd.conf && systemctl daemon-reload; }
