@@ -17,6 +17,7 @@ type firewallHost struct {
 	spec   firewall.Spec
 	absent bool // the goal is that nothing of ours is left
 	tools  *firewall.Host
+	own    firewall.Writers // tells our own events from those of others
 	last   firewall.Observation
 }
 
@@ -40,6 +41,7 @@ func (h *firewallHost) observe(ctx context.Context) (firewall.Observation, error
 		if err != nil {
 			return firewall.Observation{}, err
 		}
+		t.Writers = &h.own
 		h.tools = t
 	}
 	return h.tools.Observe(ctx, h.spec.Port)
@@ -82,6 +84,7 @@ func (h *firewallHost) watch(ctx context.Context, wake chan<- string) error {
 	for {
 		tools, err := firewall.Open(ctx, h.spec.Backend)
 		if err == nil {
+			tools.Writers = &h.own
 			return tools.Watch(ctx, wake)
 		}
 		select {

@@ -38,7 +38,7 @@ func TestNobodyTalks(t *testing.T) {
 			s.sql("postgres", "CREATE EXTENSION pg_stat_statements")
 			l := &leakTest{site: s, secrets: map[string]string{"the prefix": "SCRAM-SHA-256$4096"}}
 			l.watch(t, s.URL("postgres"), func(cmdline string) bool {
-				return strings.Contains(cmdline, s.path("config.yaml")) || strings.Contains(cmdline, "leak-twin")
+				return strings.Contains(cmdline, s.path("config.yaml")) || strings.Contains(cmdline, s.path("leak-twin"))
 			})
 			l.set()
 			l.fail()
@@ -152,7 +152,7 @@ func (l *leakTest) twin() {
 	l.must(err)
 	_, err = conn.Exec(l.t.Context(), "ALTER ROLE sessionuser PASSWORD '"+twin+"'; SELECT pg_sleep(0.5)").ReadAll()
 	l.must(err)
-	p, err := l.ns.StartCommand(l.t.Context(), lab.Command{Argv: []string{"sh", "-c", "sleep 0.5; :", "leak-twin", twin}, Env: []string{"TWIN=" + twin}})
+	p, err := l.ns.StartCommand(l.t.Context(), lab.Command{Argv: []string{"sh", "-c", "sleep 0.5; :", l.path("leak-twin"), twin}, Env: []string{"TWIN=" + twin}})
 	l.must(err)
 	l.must(p.Wait(l.t.Context()))
 	l.write("state/twin", twin)

@@ -42,6 +42,7 @@ type loop struct {
 	converged bool      // with the present config; in report mode nothing is written from then on
 	notices   noticeSet // what was said of refusals, warnings, drift
 	waits     waits
+	fight     fight
 	retries   int      // passes in a row that ended in an error
 	reasons   []string // that came since the last pass began
 	reload    error    // why the config on disk is not the one in force
@@ -98,7 +99,7 @@ func (l *loop) wait(ctx context.Context) string {
 	defer quiet.Stop()
 	var burst <-chan time.Time
 	if len(l.reasons) > 0 && !l.waits.waiting() {
-		burst = time.After(debounce)
+		burst = time.After(max(debounce, l.fight.delay(time.Now())))
 	}
 	for {
 		select {
@@ -117,7 +118,7 @@ func (l *loop) wait(ctx context.Context) string {
 			l.heed(r, ok)
 			// While what we wait for is away, each try may itself give a reason: the timer alone decides.
 			if burst == nil && len(l.reasons) > 0 && !l.waits.waiting() {
-				burst = time.After(debounce)
+				burst = time.After(max(debounce, l.fight.delay(time.Now())))
 			}
 		case <-l.dog:
 			l.notify.watchdog()

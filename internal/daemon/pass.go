@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sessiondbd/internal/plan"
@@ -20,6 +21,8 @@ type result struct {
 	outcome plan.Outcome
 	last    plan.Plan
 	wrote   bool // it converged; false: it only looked, and the changes of its outcome are drift
+	// contested says by whom what it repaired is undone all the time; empty: by nobody.
+	contested string
 }
 
 // pass looks once and tells everybody what it found. It returns when the pass has ended, or ctx has and the pass did
@@ -42,7 +45,7 @@ func (l *loop) pass(ctx context.Context, reason string) {
 				}
 			}
 		})
-		res <- result{out, host.last, repair}
+		res <- result{outcome: out, last: host.last, wrote: repair}
 	}()
 	r, ended := l.attend(ctx, steps, res, reason)
 	if !ended {
@@ -129,6 +132,7 @@ func (l *loop) conclude(ctx context.Context, r result, reason string, began time
 	if ctx.Err() != nil { // cut short: what it could not see any more is no news
 		return
 	}
+	l.contest(&r, reason)
 	v := judge(l.part, r, l.reload)
 	l.count(v)
 	if v.kind != Waiting {
@@ -147,6 +151,23 @@ func (l *loop) conclude(ctx context.Context, r result, reason string, began time
 	l.notify.status(v.status)
 	l.endReload()
 	l.file.write(l.state)
+}
+
+// contest counts what was repaired because somebody changed it, and adds to the report that somebody does so all the time.
+func (l *loop) contest(r *result, reason string) {
+	now := time.Now()
+	if changes := r.outcome.Changes; r.wrote && len(changes) > 0 && !own(reason) {
+		l.fight.repaired(reason, changes[0].Resource, now)
+	}
+	if w, fighting := l.fight.warning(now); fighting {
+		r.outcome.Warnings = append(r.outcome.Warnings, w)
+		r.contested = w.Summary
+	}
+}
+
+// own says that nobody's event was the reason for a pass.
+func own(reason string) bool {
+	return slices.Contains([]string{"start", "interval", "retry", "reload"}, reason)
 }
 
 // count keeps the backoffs, and tells of waiting when it begins, has a new reason, or ends.

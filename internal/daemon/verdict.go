@@ -71,6 +71,9 @@ func problemsOf(r result, reload error) []string {
 	if n := len(out.Changes); n > 0 && !r.wrote {
 		all = append(all, fmt.Sprintf("%d drift: %s %s", n, out.Changes[0].Resource, out.Changes[0].Field))
 	}
+	if r.contested != "" {
+		all = append(all, oneLine(r.contested))
+	}
 	if len(all) == 0 && !out.InSync {
 		all = append(all, "not verified")
 	}

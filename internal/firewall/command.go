@@ -33,7 +33,11 @@ func (h *Host) run(ctx context.Context, stdin, tool string, args ...string) (str
 	cmd.Env = []string{"LC_ALL=C", "PATH=" + strings.Join(h.dirs, ":")}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	cmd.WaitDelay = time.Second
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		h.Writers.started(cmd.Process.Pid)
+		err = cmd.Wait()
+	}
 	if err == nil {
 		return stdout.String(), nil
 	}

@@ -9,30 +9,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readGeneration reads the event that ends each nftables transaction; it names who committed it. The single objects
-// that went before it say nothing that a new observation would not.
-func readGeneration(m netlink.Message) string {
+// generationEvent is the event that ends each nftables transaction.
+type generationEvent struct {
+	id   uint32
+	name string // of the process that committed it; empty: the kernel did not tell
+	pid  uint32
+}
+
+// parseGeneration reads who committed what, from an event or from the answer to NFT_MSG_GETGEN. The single objects that
+// went before it say nothing that a new observation would not.
+func parseGeneration(m netlink.Message) (e generationEvent, ok bool) {
 	if m.Header.Type != nftType(unix.NFT_MSG_NEWGEN) || len(m.Data) < 4 {
-		return ""
+		return e, false
 	}
 	ad, err := netlink.NewAttributeDecoder(m.Data[4:])
 	if err != nil {
-		return "nftables changed"
+		return e, true
 	}
 	ad.ByteOrder = binary.BigEndian
-	name, pid := "", uint32(0)
 	for ad.Next() {
 		switch ad.Type() {
+		case unix.NFTA_GEN_ID:
+			e.id = ad.Uint32()
 		case unix.NFTA_GEN_PROC_NAME:
-			name = ad.String()
+			e.name = ad.String()
 		case unix.NFTA_GEN_PROC_PID:
-			pid = ad.Uint32()
+			e.pid = ad.Uint32()
 		}
 	}
-	if ad.Err() != nil || name == "" {
+	return e, true
+}
+
+func (e generationEvent) reason() string {
+	if e.name == "" {
 		return "nftables changed"
 	}
-	return fmt.Sprintf("nftables changed by %s[%d]", name, pid)
+	return fmt.Sprintf("nftables changed by %s[%d]", e.name, e.pid)
 }
 
 // readRoute reads what happened to an address or a link.

@@ -163,19 +163,12 @@ func rulesetGeneration() (uint32, error) {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return 0, netlinkError("nftables: generation", err)
 	}
+	if err != nil {
+		return 0, nil // a kernel without nftables has none
+	}
 	for _, m := range msgs {
-		if len(m.Data) < 4 || err != nil {
-			continue
-		}
-		ad, err := netlink.NewAttributeDecoder(m.Data[4:])
-		if err != nil {
-			continue
-		}
-		ad.ByteOrder = binary.BigEndian
-		for ad.Next() {
-			if ad.Type() == unix.NFTA_GEN_ID {
-				return ad.Uint32(), nil
-			}
+		if e, ok := parseGeneration(m); ok {
+			return e.id, nil
 		}
 	}
 	return 0, nil

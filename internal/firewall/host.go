@@ -13,6 +13,9 @@ import (
 
 // Host is the firewall of this machine as its tools reach it.
 type Host struct {
+	// Writers is shared by those who write and who watch, so that a watcher knows whose events are ours. May be nil.
+	Writers *Writers
+
 	backend string // NFT, Legacy or Off
 	left    *Host  // to look for rules from before, while it is Off; nil: they cannot be looked for
 	dirs    []string

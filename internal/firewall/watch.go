@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -25,17 +26,20 @@ type source struct {
 	read     func(netlink.Message) string
 }
 
-// Watch sends a short reason whenever rules, addresses or links may have changed, until ctx ends. It never waits for ch:
-// while the receiver is busy, events melt into one message. Where events were lost the reason is "resync". The legacy
-// back end tells nothing of its rules, so only addresses and links wake. Errors: ErrNotPermitted; ctx ending is none.
+// Watch sends a short reason whenever rules, addresses or links may have changed, until ctx ends; what Writers wrote is none.
+// It never waits for ch: while the receiver is busy, events melt into one message. Where events were lost, or where there are
+// none (legacy) and the kernel's answers have changed, the reason is "resync". Errors: ErrNotPermitted; ctx ending is none.
 func (h *Host) Watch(ctx context.Context, ch chan<- string) error {
 	if h.backend == Off {
 		<-ctx.Done()
 		return nil
 	}
 	sources := []source{{unix.NETLINK_ROUTE, unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR, readRoute}}
+	var known atomic.Uint64
+	every, ask := legacyPoll, askLegacy
 	if h.backend == NFT {
-		sources = append(sources, source{unix.NETLINK_NETFILTER, 1 << (unix.NFNLGRP_NFTABLES - 1), readGeneration})
+		sources = append(sources, source{unix.NETLINK_NETFILTER, 1 << (unix.NFNLGRP_NFTABLES - 1), h.readGeneration(&known)})
+		every, ask = generationPoll, askGeneration
 	}
 	conns := make([]*netlink.Conn, len(sources))
 	for i, s := range sources {
@@ -54,8 +58,24 @@ func (h *Host) Watch(ctx context.Context, ch chan<- string) error {
 	for i, s := range sources {
 		wg.Go(func() { s.listen(ctx, conns[i], events) })
 	}
+	wg.Go(func() { poll(ctx, every, &known, ask, events) })
 	coalesce(ctx, events, ch)
 	return nil
+}
+
+// readGeneration reads what nftables tells, and keeps what it told last.
+func (h *Host) readGeneration(known *atomic.Uint64) func(netlink.Message) string {
+	return func(m netlink.Message) string {
+		e, ok := parseGeneration(m)
+		if !ok {
+			return ""
+		}
+		known.Store(uint64(e.id))
+		if h.Writers.wrote(e.pid) {
+			return ""
+		}
+		return e.reason()
+	}
 }
 
 // coalesce hands on what happened since the receiver last took something. A resync outweighs the rest.
