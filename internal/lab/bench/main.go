@@ -78,6 +78,7 @@ var measurements = []struct {
 	{"ready", takeReady},
 	{"again", takeAgain},
 	{"firewall", takeFirewall},
+	{"flush", takeFlush},
 	{"online", takeOnline},
 	{"adopt", takeAdopt},
 	{"memory", takeMemory},
