@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -45,8 +46,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	// What lives is less than a megabyte; with the default, garbage of four would stay around it for ever.
 	debug.SetGCPercent(heapGrowth)
-	// A pass waits for PostgreSQL and for iptables, not for a processor; each further one would keep stacks and spans of its own.
-	runtime.GOMAXPROCS(1)
+	runtime.GOMAXPROCS(processors(a.parts()))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	reload := make(chan os.Signal, 1)
@@ -206,4 +206,14 @@ func (a *app) restartCommand() *cobra.Command {
 		Use: "internal-restart-postgresql", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return restartRequested(cmd.Context()) },
 	}
+}
+
+// processors is how many a daemon may use. A pass waits for others, not for a processor, and each further one would keep
+// stacks and spans of its own. But where programs are started, one alone stands still now and then until the runtime notices
+// that it is blocked, by up to 10 ms, in which a door may stand open.
+func processors(parts []string) int {
+	if slices.Contains(parts, fire) {
+		return 2
+	}
+	return 1
 }

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -53,32 +54,49 @@ func (h *Host) restore(ctx context.Context, r Restore) error {
 
 // verify compares what stands there with what was written. A program that writes at the same moment shows here.
 func verify(reader *iptables.IPTables, t table, want Restore) error {
-	if want.Chain == nil {
+	input := make(chan inputRead, 1)
+	go func() { // beside the chain: each look is a program that starts, and the door may stand open meanwhile
+		rules, err := list(reader, t, "INPUT")
+		input <- inputRead{rules, err}
+	}()
+	errChain := verifyChain(reader, t, want.Chain)
+	in := <-input
+	if err := errors.Join(errChain, in.err); err != nil {
+		return err
+	}
+	own := jumps(Table{Input: in.rules}, t)
+	if want.Jump == "" && len(own) == 0 || settled(own, want.Jump) {
+		return nil
+	}
+	return fmt.Errorf("INPUT leads to %s by %q, not by %q at 1: somebody writes to this table at the same time", t.chain(), own, want.Jump)
+}
+
+// inputRead is what was read of INPUT.
+type inputRead struct {
+	rules []string
+	err   error
+}
+
+// verifyChain compares our chain; nil is one that should be gone.
+func verifyChain(reader *iptables.IPTables, t table, want []string) error {
+	if want == nil {
 		switch exists, err := reader.ChainExists(string(t), t.chain()); {
 		case err != nil:
 			return err
 		case exists:
 			return fmt.Errorf("%s is still there: somebody writes to this table at the same time", t.chain())
 		}
-	} else {
-		have, err := list(reader, t, t.chain())
-		if err != nil {
-			return err
-		}
-		if !slices.Equal(have, want.Chain) {
-			return fmt.Errorf("%s holds %q, not %q: somebody writes to this table at the same time, or this iptables spells rules otherwise",
-				t.chain(), have, want.Chain)
-		}
+		return nil
 	}
-	input, err := list(reader, t, "INPUT")
+	have, err := list(reader, t, t.chain())
 	if err != nil {
 		return err
 	}
-	own := jumps(Table{Input: input}, t)
-	if want.Jump == "" && len(own) == 0 || settled(own, want.Jump) {
-		return nil
+	if !slices.Equal(have, want) {
+		return fmt.Errorf("%s holds %q, not %q: somebody writes to this table at the same time, or this iptables spells rules otherwise",
+			t.chain(), have, want)
 	}
-	return fmt.Errorf("INPUT leads to %s by %q, not by %q at 1: somebody writes to this table at the same time", t.chain(), own, want.Jump)
+	return nil
 }
 
 // list returns the rules of a chain without `-A CHAIN`.

@@ -15,7 +15,8 @@ type Host interface {
 }
 
 // Foreseer is a Host that may know before it looks that there will be something to write, as on a host that nobody has
-// provisioned yet. The lock is then taken first, and the look under it is the only one before the changes.
+// provisioned yet, or whose lock costs less than a second look. The lock is then taken first, and the look under it is the only
+// one before the changes.
 type Foreseer interface {
 	Host
 	Foresees() bool
