@@ -58,7 +58,9 @@ func (h *firewallHost) Begin(ctx context.Context) (plan.Executor, func(), error)
 }
 
 // Execute carries out a step with the tools that the look before it opened.
-func (h *firewallHost) Execute(ctx context.Context, s plan.Step) error { return h.tools.Execute(ctx, s) }
+func (h *firewallHost) Execute(ctx context.Context, s plan.Step) error {
+	return h.tools.Execute(ctx, s)
+}
 
 // firewallLock is an abstract socket. There is one of it in a network namespace, as of the firewall; users who share no
 // folder share it; and it ends with whoever holds it.

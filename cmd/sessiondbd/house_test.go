@@ -52,7 +52,7 @@ var testStar = map[string][]string{
 var homes = map[string][]string{
 	"github.com/jackc/pgx":          {"internal/postgres", "internal/lab/bench", "testdata/clients/pgx"},
 	"github.com/coreos/go-iptables": {"internal/firewall"},
-	"github.com/mdlayher/netlink":   {"internal/firewall"},
+	"github.com/mdlayher/netlink":   {"internal/firewall", "internal/lab/bench"},
 	"github.com/spf13/":             {"cmd/sessiondbd"},
 	"gopkg.in/yaml.v3":              {"internal/config"},
 }

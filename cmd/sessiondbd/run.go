@@ -7,8 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"slices"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 
