@@ -81,6 +81,7 @@ func TestFreshHypervisor(t *testing.T) {
 	})
 	t.Run("a second apply changes and writes nothing", func(t *testing.T) { secondApply(t, h) })
 	t.Run("drift is repaired", func(t *testing.T) { drift(t, h) })
+	t.Run("a chain of others that drops the VMs is told of", func(t *testing.T) { otherChain(t, h) })
 	t.Run("allow rules follow the bridges", func(t *testing.T) { bridges(t, h) })
 	t.Run("reload", func(t *testing.T) { reload(t, h) })
 	t.Run("PostgreSQL restarts", func(t *testing.T) {
@@ -234,4 +235,22 @@ func secondApply(t *testing.T, h *lab.Hypervisor) {
 	if now := sh(t, h, ruleset); now != rules {
 		t.Errorf("a second apply changed the firewall: was\n%s\nis\n%s", rules, now)
 	}
+}
+
+// otherChain has somebody's table drop VM 2: our own rules are in place, and yet it is cut off.
+func otherChain(t *testing.T, h *lab.Hypervisor) {
+	sh(t, h, `nft 'table inet other { chain input { type filter hook input priority 10; policy accept; iifname "br-vm2" drop; }; }'`)
+	eventually(t, "status says so", 5*time.Second, func() bool {
+		out, _, code := run(t, h, "sessiondbd", "status")
+		return code == 1 && strings.Contains(out, "degraded: firewall/ipv4: chain inet other input (hook input) drops the connections of vm2") &&
+			strings.Contains(out, "nft 'insert rule inet other input")
+	})
+	if out, _, code := run(t, h, "sessiondbd", "plan", "--only", "firewall"); code != 0 || !strings.Contains(out, "drops the connections of vm2") {
+		t.Errorf("plan exits %d:\n%s", code, out)
+	}
+	must(t, h, "nft", "delete", "table", "inet", "other")
+	eventually(t, "converged again", 5*time.Second, func() bool {
+		_, _, code := run(t, h, "sessiondbd", "status")
+		return code == 0
+	})
 }

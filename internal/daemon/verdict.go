@@ -71,6 +71,11 @@ func problemsOf(r result, reload error) []string {
 	if n := len(out.Changes); n > 0 && !r.wrote {
 		all = append(all, fmt.Sprintf("%d drift: %s %s", n, out.Changes[0].Resource, out.Changes[0].Field))
 	}
+	for _, w := range out.Warnings {
+		if w.Impairs {
+			all = append(all, w.Resource+": "+oneLine(w.Summary))
+		}
+	}
 	if r.contested != "" {
 		all = append(all, oneLine(r.contested))
 	}

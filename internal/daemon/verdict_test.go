@@ -22,6 +22,7 @@ func TestJudge(t *testing.T) {
 		{"in sync", outcome(true), false, nil, verdict{Converged, "schema 0004, 0 drift", true, false, ""}},
 		{"in sync after a change", outcome(true, change), false, nil, verdict{Converged, "schema 0004, 0 drift", true, false, ""}},
 		{"in sync, warned", with(outcome(true), plan.Warning{}), false, nil, verdict{Converged, "schema 0004, 0 drift, 1 warning", true, false, ""}},
+		{"in sync, and VMs cut off by others", with(outcome(true), plan.Warning{Resource: "firewall/ipv4", Summary: "chain drops vm1", Impairs: true}), true, nil, verdict{Degraded, "degraded: firewall/ipv4: chain drops vm1; schema 0004", true, false, ""}},
 		{"in sync, bad config", outcome(true), false, fault, verdict{Degraded, "degraded: config not reloaded: disk full; schema 0004", true, false, ""}},
 		{"refused", with(outcome(false), refusal), false, nil, verdict{Degraded, "degraded: schema/session refused: column messages is text; schema 0004", false, false, ""}},
 		{"refused, serving", with(outcome(false), refusal), true, nil, verdict{Degraded, "degraded: schema/session refused: column messages is text; schema 0004", true, false, ""}},

@@ -34,6 +34,7 @@ func warnCutOff(r *plan.Resource, chains []BaseChain, f family, in []peer, port 
 			}
 			r.Warn(fmt.Sprintf("chain %s (hook %s) drops the connections of %s: a packet has to pass every base chain, and ours cannot overrule it", c, c.Hook, strings.Join(names, ", ")),
 				opening(c, f, lost, port))
+			r.Warnings[len(r.Warnings)-1].Impairs = true
 		}
 	}
 }

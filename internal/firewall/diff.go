@@ -49,22 +49,28 @@ func diffFamily(r *plan.Resource, f family, spec Spec, have Observation) {
 	rules := have.ruleset(f)
 	diffTable(r, f, mangle, rules.Mangle, guard(in), spec.Port)
 	diffTable(r, f, filter, rules.Filter, allow(in, spec.Port), spec.Port)
-	warnOther(r, have.Backend, rules.Other)
+	diffLeft(r, f, rules)
 	diffConnections(r, f, spec, have)
 	warnCutOff(r, have.Others, f, in, spec.Port)
 }
 
-// warnOther names what an earlier life left in the back end that is not in use; its DROP still counts.
-func warnOther(r *plan.Resource, backend string, other []string) {
-	if len(other) == 0 {
+// diffLeft takes away what an earlier life left in the back end that is not in use, whose DROP still counts: the allow first,
+// and only when the rules that replace it stand.
+func diffLeft(r *plan.Resource, f family, rules Ruleset) {
+	if rules.Left == nil {
 		return
 	}
-	old := Legacy
-	if backend == Legacy {
-		old = NFT
+	at := len(r.Changes)
+	for _, t := range []table{filter, mangle} {
+		absentTable(r, f, t, *rules.Left.table(t))
 	}
-	r.Warn(fmt.Sprintf("the %s tables still hold %s from before, and what they drop stays dropped", old, strings.Join(other, " and ")),
-		fmt.Sprintf("set firewall.backend: %s, run `sessiondbd remove --only firewall`, set it back", old))
+	for i := range r.Changes[at:] {
+		c := &r.Changes[at+i]
+		step := c.Step.(Restore)
+		step.Backend = rules.LeftIn
+		c.Step, c.Field = step, rules.LeftIn+" "+c.Field
+		c.Summary = "from before, in the back end that is not in use: what it drops stays dropped"
+	}
 }
 
 func diffTable(r *plan.Resource, f family, t table, have Table, want ruling, port uint16) {
@@ -162,7 +168,7 @@ func Absent(have Observation) []plan.Resource {
 		for _, t := range []table{filter, mangle} {
 			absentTable(&r, f, t, *rules.table(t))
 		}
-		warnOther(&r, have.Backend, rules.Other)
+		diffLeft(&r, f, rules)
 		out = append(out, r)
 	}
 	return out

@@ -374,10 +374,6 @@ func TestWarnings(t *testing.T) {
 			delete(o.Addresses, s.Networks[0].Gateway)
 			s.Networks[0].Interface = "br-vm1"
 		}, nil},
-		{"left in legacy", func(_ *Spec, o *Observation) { o.IPv4.Other = []string{"mangle/SESSIONDB-GUARD"} }, []plan.Warning{{
-			Resource: "firewall/ipv4", Summary: "the legacy tables still hold mangle/SESSIONDB-GUARD from before, and what they drop stays dropped",
-			Remedy: "set firewall.backend: legacy, run `sessiondbd remove --only firewall`, set it back",
-		}}},
 		{"no IPv6", func(_ *Spec, o *Observation) { o.NoIPv6, o.IPv6 = true, Ruleset{} }, []plan.Warning{{
 			Resource: "firewall/ipv6", Summary: "this kernel has no IPv6, so there is nothing to guard", Remedy: "none needed: the rules follow when IPv6 appears",
 		}}},

@@ -18,6 +18,7 @@ type Host struct {
 
 	backend string // NFT, Legacy or Off
 	left    *Host  // to look for rules from before, while it is Off; nil: they cannot be looked for
+	other   *Host  // the back end that is not in use; nil: its tools are missing
 	dirs    []string
 	tools   map[family]tools
 	seen    sight // of other people's rules, by the one observation that runs at a time
@@ -29,7 +30,6 @@ type Host struct {
 // tools are the paths of one family's programs.
 type tools struct {
 	iptables, save, restore string
-	otherSave               string // of legacy, while nft is in use; may be empty
 }
 
 // Open finds the tools of the back end that the configuration names. It runs none where the links of the distribution
@@ -39,7 +39,7 @@ func Open(ctx context.Context, backend string) (*Host, error) {
 }
 
 func open(ctx context.Context, backend string, dirs []string) (*Host, error) {
-	h := &Host{backend: backend, dirs: dirs, tools: map[family]tools{}, readers: map[family]*iptables.IPTables{}}
+	h := newHost(backend, dirs)
 	if backend == Off {
 		// Without tools or the permission nobody can tell, and nobody promised to.
 		if left, err := open(ctx, Auto, dirs); err == nil {
@@ -54,23 +54,44 @@ func open(ctx context.Context, backend string, dirs []string) (*Host, error) {
 	if err := permitted(); err != nil {
 		return nil, err
 	}
+	if err := h.find(base); err != nil {
+		return nil, err
+	}
+	h.other = newHost(opposite(h.backend), dirs)
+	if h.other.find("iptables-"+h.other.backend) != nil {
+		h.other = nil
+	}
+	return h, nil
+}
+
+func newHost(backend string, dirs []string) *Host {
+	return &Host{backend: backend, dirs: dirs, tools: map[family]tools{}, readers: map[family]*iptables.IPTables{}}
+}
+
+// opposite is the other of the two back ends.
+func opposite(backend string) string {
+	if backend == NFT {
+		return Legacy
+	}
+	return NFT
+}
+
+// find finds the programs of both families by the name of IPv4's.
+func (h *Host) find(base string) error {
 	for _, f := range []family{ipv4, ipv6} {
 		name := base
 		if f == ipv6 {
 			name = strings.Replace(base, "iptables", "ip6tables", 1)
 		}
-		t := tools{lookPath(dirs, name), lookPath(dirs, name+"-save"), lookPath(dirs, name+"-restore"), ""}
+		t := tools{lookPath(h.dirs, name), lookPath(h.dirs, name+"-save"), lookPath(h.dirs, name+"-restore")}
 		for _, tool := range []struct{ path, name string }{{t.iptables, name}, {t.save, name + "-save"}, {t.restore, name + "-restore"}} {
 			if tool.path == "" {
-				return nil, missing(tool.name, dirs)
+				return missing(tool.name, h.dirs)
 			}
-		}
-		if h.backend == NFT {
-			t.otherSave = lookPath(dirs, strings.Replace(strings.TrimSuffix(name, "-nft"), "tables", "tables-legacy", 1)+"-save")
 		}
 		h.tools[f] = t
 	}
-	return h, nil
+	return nil
 }
 
 // Backend is the back end that was found: NFT, Legacy or Off.

@@ -21,8 +21,9 @@ type Observation struct {
 type Ruleset struct {
 	Mangle Table
 	Filter Table
-	// Other lists chains of ours, as `table/chain`, that stand in the back end that is not in use.
-	Other []string
+	// Left is what of ours stands in the back end that is not in use, whose name is LeftIn; nil: nothing, as far as can be seen.
+	Left   *Ruleset
+	LeftIn string
 }
 
 // Table is what concerns us in one table. Rules are spelt as iptables-save prints them, without `-A CHAIN`.

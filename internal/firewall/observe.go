@@ -45,8 +45,24 @@ func (h *Host) leftBehind(ctx context.Context, port uint16) Observation {
 }
 
 func (h *Host) observeFamily(ctx context.Context, f family) (Ruleset, error) {
+	r, err := h.ruleset(ctx, f)
+	if err != nil || h.other == nil || !h.other.maybeLeft(f) {
+		return r, err
+	}
+	left, err := h.other.ruleset(ctx, f)
+	if err != nil {
+		return r, fmt.Errorf("what is left in the %s tables: %w", h.other.backend, err)
+	}
+	if left.Mangle.Chain != nil || left.Filter.Chain != nil {
+		r.Left, r.LeftIn = &left, h.other.backend
+	}
+	return r, nil
+}
+
+func (h *Host) ruleset(ctx context.Context, f family) (Ruleset, error) {
 	if h.backend == Legacy {
-		return h.observeLegacy(ctx, f)
+		save, err := h.saveLegacy(ctx, f)
+		return parse(save), err
 	}
 	save, err := h.run(ctx, "", h.tools[f].save)
 	if err != nil {
@@ -60,65 +76,40 @@ func (h *Host) observeFamily(ctx context.Context, f family) (Ruleset, error) {
 		}
 		r.table(t).Bare = !exists
 	}
-	r.Other, err = h.leftInLegacy(ctx, f)
-	return r, err
+	return r, nil
 }
 
-func (h *Host) observeLegacy(ctx context.Context, f family) (Ruleset, error) {
-	save, err := h.saveLegacy(ctx, f, h.tools[f].save)
-	if err != nil {
-		return Ruleset{}, err
+// maybeLeft says whether a back end that is not in use may hold something of ours; it loads no module to find out. Where the
+// list of the legacy tables is not ours to read, as for the service's own user, nobody looks further: looking would load them.
+func (h *Host) maybeLeft(f family) bool {
+	if h.backend == Legacy {
+		loaded, known := legacyTables(f)
+		return known && len(loaded) > 0
 	}
-	r := parse(save)
 	for _, t := range []table{mangle, filter} {
-		exists, err := chainExists(f, t, t.chain())
-		if err != nil {
-			return Ruleset{}, err
-		}
-		if exists {
-			r.Other = append(r.Other, string(t)+"/"+t.chain())
+		if exists, err := chainExists(f, t, t.chain()); err == nil && exists {
+			return true
 		}
 	}
-	return r, nil
+	return false
 }
 
 // saveLegacy reads table by table: without -t the tool needs the list of tables, which only root may read, and takes
 // one that is hidden for an empty one. A table that is not loaded is not asked for, since asking would load it.
-func (h *Host) saveLegacy(ctx context.Context, f family, tool string) (string, error) {
+func (h *Host) saveLegacy(ctx context.Context, f family) (string, error) {
 	loaded, known := legacyTables(f)
 	var all strings.Builder
 	for _, t := range []table{mangle, filter} {
 		if known && !slices.Contains(loaded, string(t)) {
 			continue
 		}
-		save, err := h.run(ctx, "", tool, "-t", string(t))
+		save, err := h.run(ctx, "", h.tools[f].save, "-t", string(t))
 		if err != nil {
 			return "", err
 		}
 		all.WriteString(save)
 	}
 	return all.String(), nil
-}
-
-// leftInLegacy lists our chains in the legacy tables while nft is in use. Where the list of tables is not ours to read
-// it stays silent: looking further would load them.
-func (h *Host) leftInLegacy(ctx context.Context, f family) ([]string, error) {
-	loaded, known := legacyTables(f)
-	if !known || len(loaded) == 0 || h.tools[f].otherSave == "" {
-		return nil, nil
-	}
-	save, err := h.saveLegacy(ctx, f, h.tools[f].otherSave)
-	if err != nil {
-		return nil, fmt.Errorf("what is left in the legacy tables: %w", err)
-	}
-	r := parse(save)
-	var left []string
-	for _, t := range []table{mangle, filter} {
-		if r.table(t).Chain != nil {
-			left = append(left, string(t)+"/"+t.chain())
-		}
-	}
-	return left, nil
 }
 
 // legacyTables lists the legacy tables that are loaded, or says that it cannot know.

@@ -17,6 +17,10 @@ import (
 func (h *Host) Execute(ctx context.Context, s plan.Step) error {
 	switch s := s.(type) {
 	case Restore:
+		if s.Backend != "" && s.Backend != h.backend && h.other != nil {
+			h.other.Writers = h.Writers
+			return h.other.restore(ctx, s)
+		}
 		return h.restore(ctx, s)
 	case Cut:
 		return s.execute(ctx)

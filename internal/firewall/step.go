@@ -19,6 +19,8 @@ type Restore struct {
 	Jump string
 	// Sweep says that the table goes too if nothing is left in it.
 	Sweep bool
+	// Backend is the one whose tools do it; empty: the one in use.
+	Backend string
 }
 
 func (r Restore) String() string {
@@ -28,7 +30,7 @@ func (r Restore) String() string {
 // Join makes one transaction of the changes that share it.
 func (r Restore) Join(next plan.Step) (plan.Step, bool) {
 	n, ok := next.(Restore)
-	return r, ok && n.Family == r.Family && n.Table == r.Table && n.Input == r.Input
+	return r, ok && n.Family == r.Family && n.Table == r.Table && n.Input == r.Input && n.Backend == r.Backend
 }
 
 // newRestore writes the transaction that leads from have to chain and jump. What is equal is not written again: a

@@ -51,6 +51,8 @@ type Warning struct {
 	Resource string `json:"resource"`
 	Summary  string `json:"summary"`
 	Remedy   string `json:"remedy"`
+	// Impairs says that the VMs are cut off by it, all or some: a daemon that sees it is degraded, whatever it verified.
+	Impairs bool `json:"-"`
 }
 
 // Blocked is a resource that could not be brought to its goal, and what stood in the way: an error of its own or another resource.
@@ -82,7 +84,7 @@ func (r *Resource) Refuse(summary, remedy string) {
 
 // Warn appends a warning to the resource.
 func (r *Resource) Warn(summary, remedy string) {
-	r.Warnings = append(r.Warnings, Warning{r.Name, summary, remedy})
+	r.Warnings = append(r.Warnings, Warning{Resource: r.Name, Summary: summary, Remedy: remedy})
 }
 
 // Plan is what one pass found, in the order in which it is to be mended.

@@ -15,7 +15,7 @@ func TestText(t *testing.T) {
 		want string
 	}{
 		{"in sync", Report{InSync: true}, "in sync\n"},
-		{"in sync with a warning", Report{InSync: true, Warnings: []Warning{{"a", "mind it", "do\nthat"}}}, `warning: a
+		{"in sync with a warning", Report{InSync: true, Warnings: []Warning{{Resource: "a", Summary: "mind it", Remedy: "do\nthat"}}}, `warning: a
       mind it
     → do
         that
