@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // interfaceLike is narrower than the kernel (15 bytes without slash, colon or white space): + is a wildcard of iptables,
@@ -98,18 +99,34 @@ func checkGateway(v value, n Network) {
 // overlaps finds networks that share addresses: a connection would belong to two VMs.
 type overlaps struct {
 	seen []netip.Prefix
-	at   []string
+	at   []value
 }
 
 func (o *overlaps) add(v value, p netip.Prefix) {
-	if !p.IsValid() {
+	if p.IsValid() {
+		o.seen, o.at = append(o.seen, p), append(o.at, v)
+	}
+}
+
+// report is for when all are known: sorted, those that overlap are neighbours, and where none do nobody is compared with
+// everybody. Each is told with the first above it.
+func (o *overlaps) report() {
+	if o.disjoint() {
 		return
 	}
-	for i, other := range o.seen {
-		if other.Overlaps(p) {
-			v.fail("%s overlaps %s of %s", p, other, o.at[i])
-			break
+	for i, p := range o.seen {
+		if j := slices.IndexFunc(o.seen[:i], p.Overlaps); j >= 0 {
+			o.at[i].fail("%s overlaps %s of %s", p, o.seen[j], o.at[j].path)
 		}
 	}
-	o.seen, o.at = append(o.seen, p), append(o.at, v.path)
+}
+
+func (o *overlaps) disjoint() bool {
+	sorted := slices.SortedFunc(slices.Values(o.seen), netip.Prefix.Compare)
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i-1].Overlaps(sorted[i]) {
+			return false
+		}
+	}
+	return true
 }

@@ -21,7 +21,7 @@ const OwnerRole = "sessiondb_owner"
 const AutoInterface = "auto"
 
 // maxSize bounds what is read of a config file, in bytes, so that a wrong path (a device, a log) is not read to its end.
-const maxSize = 1 << 20
+const maxSize = 4 << 20
 
 // Config is the effective config: every value checked, every default filled in. Field order is the order of the contract.
 type Config struct {
@@ -156,7 +156,7 @@ func read(path string) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > maxSize {
-		return nil, fmt.Errorf("%s: is larger than 1 MiB; name a config file", path)
+		return nil, fmt.Errorf("%s: is larger than 4 MiB; name a config file", path)
 	}
 	return data, nil
 }

@@ -60,7 +60,7 @@ func TestLoadErrors(t *testing.T) {
 	if _, err := Load(t.TempDir(), false); err == nil || !strings.Contains(err.Error(), "is a directory") {
 		t.Errorf("a folder: %v", err)
 	}
-	if _, err := Load(write(t, strings.Repeat("#", maxSize+1)), true); err == nil || !strings.Contains(err.Error(), "larger than 1 MiB") {
+	if _, err := Load(write(t, strings.Repeat("#", maxSize+1)), true); err == nil || !strings.Contains(err.Error(), "larger than 4 MiB") {
 		t.Errorf("a file that is too large: %v", err)
 	}
 	if _, err := Load(write(t, strings.Repeat("#", maxSize)), true); err != nil {

@@ -116,6 +116,7 @@ func (d *decoder) networks(v value, to *[]Network, names *nameIndex) {
 		checkGateway(gateway, n)
 		list = append(list, n)
 	})
+	subnets.report()
 	if given {
 		*to = list
 		names.networks = taken
