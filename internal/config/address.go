@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -122,7 +123,9 @@ func (o *overlaps) report() {
 }
 
 func (o *overlaps) disjoint() bool {
-	sorted := slices.SortedFunc(slices.Values(o.seen), netip.Prefix.Compare)
+	sorted := slices.SortedFunc(slices.Values(o.seen), func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits())) // masked: one that holds others comes first
+	})
 	for i := 1; i < len(sorted); i++ {
 		if sorted[i-1].Overlaps(sorted[i]) {
 			return false
