@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -125,4 +126,15 @@ func Array(list []string) string {
 		b.WriteString(`"` + quote.Replace(s) + `"`)
 	}
 	return "{" + b.String() + "}"
+}
+
+// Timestamp reads a time as PostgreSQL writes it in DateStyle ISO, which our connections have.
+func Timestamp(text string) (time.Time, bool) {
+	text = strings.Trim(text, `"`)
+	for _, zone := range []string{"-07", "-07:00", "-07:00:00"} {
+		if t, err := time.Parse("2006-01-02 15:04:05.999999"+zone, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }

@@ -19,21 +19,9 @@ type superuser struct {
 	Name string `json:"name"`
 }
 
-// databaseACL and objectACLs list objects with their ACLs, the built-in default where none was ever set.
+// databaseACL lists the database with its ACL, the built-in default where none was ever set.
 const databaseACL = `SELECT 'database' AS kind, datname AS name, pg_get_userbyid(datdba) AS owner,
 	coalesce(datacl, acldefault('d', datdba)) AS acl FROM pg_database WHERE datname = $1`
-
-const objectACLs = `SELECT 'schema' AS kind, nspname::text AS name, '' AS column, pg_get_userbyid(nspowner) AS owner, coalesce(nspacl, acldefault('n', nspowner)) AS acl
-		FROM pg_namespace WHERE nspname IN ('public', 'sessiondbd')
-	UNION ALL SELECT 'table', 'public.session', '', pg_get_userbyid(relowner), coalesce(relacl, acldefault('r', relowner))
-		FROM pg_class WHERE oid = to_regclass('public.session')
-	UNION ALL SELECT 'table', 'public.session', attname, pg_get_userbyid(relowner), attacl
-		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE c.oid = to_regclass('public.session') AND attacl IS NOT NULL AND NOT attisdropped
-	UNION ALL SELECT 'type', 'public.inbox_status_enum', '', pg_get_userbyid(typowner), coalesce(typacl, acldefault('T', typowner))
-		FROM pg_type WHERE oid = to_regtype('public.inbox_status_enum')
-	UNION ALL SELECT 'function', 'public.update_updated_at_column()', '', pg_get_userbyid(proowner), coalesce(proacl, acldefault('f', proowner))
-		FROM pg_proc WHERE oid = to_regprocedure('public.update_updated_at_column()')`
 
 // privileges are the letters of an ACL (PostgreSQL manual, 5.7, table 5.1).
 var privileges = map[rune]string{

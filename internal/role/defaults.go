@@ -1,6 +1,7 @@
 package role
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -11,9 +12,24 @@ import (
 // named after the schema that it is restricted to, and after none if it holds everywhere.
 const future = "future "
 
-const futureACLs = `SELECT 'future ' || CASE defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'
-		WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' ELSE 'large objects' END,
-		CASE defaclnamespace WHEN 0 THEN '' ELSE defaclnamespace::regnamespace::text END, '', pg_get_userbyid(defaclrole), defaclacl FROM pg_default_acl`
+const futureACLs = `SELECT defaclobjtype AS kind, defaclnamespace::regnamespace AS name, pg_get_userbyid(defaclrole) AS owner, defaclacl AS acl FROM pg_default_acl`
+
+// futureKinds are the letters of pg_default_acl.defaclobjtype.
+var futureKinds = map[string]string{"r": "tables", "S": "sequences", "f": "functions", "T": "types", "n": "schemas", "L": "large objects"}
+
+// everywhere is how the server spells the schema of default privileges that are restricted to none.
+const everywhere = "-"
+
+func futureObjects(list []object) []object {
+	for i := range list {
+		o := &list[i]
+		o.Kind = future + cmp.Or(futureKinds[o.Kind], o.Kind)
+		if o.Name == everywhere {
+			o.Name = ""
+		}
+	}
+	return list
+}
 
 // futures are the entries that are to go: those of declared roles, and those of PUBLIC on what we would make. By PostgreSQL's
 // own defaults PUBLIC may use functions and types, so these are none.

@@ -7,13 +7,6 @@ import (
 	"sessiondbd/internal/postgres"
 )
 
-// insideSQL asks for the rights inside the database, by whether the config says strict; put together once, not with each look.
-var insideSQL = map[bool]string{false: inside(false), true: inside(true)}
-
-func inside(strict bool) string {
-	return strings.Join([]string{objectACLs, futureACLs, hardenedACLs(strict)}, " UNION ALL ")
-}
-
 // hardenedACLs lists PostgreSQL's own functions that hardening is about, and which PUBLIC may use or may not,
 // against what the config says. Of what strict takes, standard looks at the first of each kind: enough to notice.
 func hardenedACLs(strict bool) string {
@@ -31,7 +24,7 @@ func hardenedACLs(strict bool) string {
 	if strict {
 		unlike = "has_function_privilege('public', oid, 'EXECUTE')"
 	}
-	return `SELECT 'function', 'pg_catalog.' || oid::regprocedure::text, '', pg_get_userbyid(proowner), coalesce(proacl, acldefault('f', proowner))
+	return `SELECT 'function' AS kind, oid::regprocedure AS name, pg_get_userbyid(proowner) AS owner, coalesce(proacl, acldefault('f', proowner)) AS acl
 		FROM pg_proc WHERE proname IN ('` + strings.Join(names, "', '") + `') AND pronamespace = 'pg_catalog'::regnamespace
 			AND (proname IN ('` + strings.Join(signals, "', '") + `') OR ` + unlike + `)`
 }
@@ -66,20 +59,6 @@ func (o *Observation) closed(h Hardening) []string {
 		}
 	}
 	return names
-}
-
-// sortOut keeps apart what is ours, what is PostgreSQL's own, and what is still to be made.
-func (o *Observation) sortOut(all []Entry) {
-	for _, e := range all {
-		switch {
-		case strings.HasPrefix(e.Kind, future):
-			o.Future = append(o.Future, e)
-		case strings.HasPrefix(e.Name, "pg_catalog."):
-			o.Hardened = append(o.Hardened, e)
-		default:
-			o.Objects = append(o.Objects, e)
-		}
-	}
 }
 
 // guestsQuery asks who connects by PUBLIC's right alone, where that is about to be taken away.

@@ -22,20 +22,49 @@ type Transaction struct {
 	Age     int    `json:"age"`     // in milliseconds
 }
 
+// activity is what the server tells of one session, with times as it writes them: each function or cast costs a backend that
+// has just been forked its look-up, so we do the arithmetic.
+type activity struct {
+	Role    string `json:"role"`
+	PID     int    `json:"pid"`
+	Client  string `json:"client"`
+	Backend string `json:"backend"`
+	Start   string `json:"start"`
+	Now     string `json:"now"`
+}
+
 // transactions asks for those that are open. The function behind pg_stat_activity reads the server's memory, and nothing has
 // to be joined to it.
 func transactions(want Want, into *Observation) []postgres.Query {
 	if want.TransactionAge == 0 {
 		return nil
 	}
+	var all []activity
 	return []postgres.Query{{
-		Name: "open transactions", Into: &into.Transactions, Args: []string{postgres.Array(want.names())}, Session: true,
-		SQL: `SELECT pg_get_userbyid(usesysid) AS role, pid, host(client_addr) AS client, extract(epoch FROM backend_start) AS backend,
-			extract(epoch FROM xact_start) AS start, to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' AS since,
-			(extract(epoch FROM clock_timestamp() - xact_start) * 1000)::int8 AS age
+		Name: "open transactions", Into: &all, Session: true,
+		Then: func() {
+			for _, a := range all {
+				if t, ok := a.transaction(); ok && want.declares(t.Role) {
+					into.Transactions = append(into.Transactions, t)
+				}
+			}
+		},
+		SQL: `SELECT pg_get_userbyid(usesysid) AS role, pid, client_addr AS client, backend_start AS backend, xact_start AS start, clock_timestamp() AS now
 			FROM pg_stat_get_activity(NULL) WHERE xact_start IS NOT NULL AND backend_type = 'client backend'
-			AND datid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pg_get_userbyid(usesysid) = ANY ($1::name[])`,
+			AND datid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
 	}}
+}
+
+// transaction is false for one that cannot be told from others.
+func (a activity) transaction() (Transaction, bool) {
+	backend, ok := postgres.Timestamp(a.Backend)
+	start, also := postgres.Timestamp(a.Start)
+	now, too := postgres.Timestamp(a.Now)
+	epoch := func(t time.Time) string { return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000) }
+	return Transaction{
+		Role: a.Role, PID: a.PID, Client: a.Client, Backend: epoch(backend), Start: epoch(start),
+		Since: start.UTC().Format("2006-01-02 15:04:05 UTC"), Age: int(now.Sub(start).Milliseconds()),
+	}, ok && also && too
 }
 
 // Limits ends transactions that are too old. It comes before whatever might have to wait for them.

@@ -2,6 +2,7 @@ package role
 
 import (
 	"errors"
+	"slices"
 
 	"sessiondbd/internal/postgres"
 )
@@ -127,20 +128,24 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 	names := []string{postgres.Array(want.names())}
 	var comments []comment
 	var settings []settingsRow
-	var database, objects []object
+	var database []object
 	var superusers []superuser
+	var mighty []mightyRow
 	var unknown []named
 	options := "admin_option AS admin"
 	if version >= separate {
 		options += ", inherit_option AS inherit, set_option AS set"
 	}
-	return append([]postgres.Query{
+	return slices.Concat([]postgres.Query{
 		// First, so that the passwords are compared while the server is busy with the rest.
 		{
 			Name: "verifiers", Early: true, Into: &into.Verifiers, Then: func() { want.compareAhead(into.Verifiers) }, Args: names,
 			SQL: `SELECT rolname AS role, rolpassword AS stored FROM pg_authid WHERE rolname = ANY ($1::name[])`,
 		},
-		{Name: "our own user", Durable: true, Into: &into.Server, SQL: `SELECT rolname AS user, rolsuper AS superuser FROM pg_authid WHERE rolname = current_user`},
+		{
+			Name: "our own user and the superusers", Durable: true, Into: &mighty, Then: func() { into.Server, superusers = sortMighty(mighty) },
+			SQL: `SELECT rolname AS name, rolsuper AS superuser, rolname = current_user AS self FROM pg_authid WHERE rolsuper OR rolname = current_user`,
+		},
 		{Name: "roles", Into: &into.Roles, Args: names, SQL: `SELECT rolname AS name, oid = 10 AS bootstrap, rolsuper AS superuser,
 			rolcreatedb AS createdb, rolcreaterole AS createrole, rolreplication AS replication, rolbypassrls AS bypassrls,
 			rolinherit AS inherit, rolcanlogin AS login, rolconnlimit AS connection_limit,
@@ -166,15 +171,11 @@ func Queries(want Want, version int, into *Observation) []postgres.Query {
 			Then: func() { into.Former = among(into.Former, into.marked(want)) },
 			SQL:  `SELECT rolname AS name, rolcanlogin AS login FROM pg_authid WHERE oid IN (SELECT setrole FROM pg_db_role_setting)`,
 		},
-		{Name: "superusers", Durable: true, Into: &superusers, SQL: `SELECT rolname AS name FROM pg_authid WHERE rolsuper`},
 		{Name: "rights on the database", Durable: true, Into: &database, Then: func() { into.Database = entriesOf(database, superusers) }, Args: []string{want.Database}, SQL: databaseACL},
-		{
-			Name: "rights inside the database", Durable: true, Into: &objects, Then: func() { into.sortOut(entriesOf(objects, superusers)) }, Session: true,
-			SQL: insideSQL[want.Strict],
-		},
+	}, insideQueries(want, &superusers, into), []postgres.Query{
 		languagesQuery(want, &superusers, into),
 		guestsQuery(want, into),
-	}, append(dependencyQueries(want, version, &superusers, into), transactions(want, into)...)...)
+	}, dependencyQueries(want, version, &superusers, into), transactions(want, into))
 }
 
 // CanLogIn says whether a role is there and may log in.

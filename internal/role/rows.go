@@ -24,6 +24,25 @@ type named struct {
 	Name string `json:"name"`
 }
 
+// mightyRow is who we are, or a superuser, or both.
+type mightyRow struct {
+	Name      string `json:"name"`
+	Superuser bool   `json:"superuser"`
+	Self      bool   `json:"self"`
+}
+
+func sortMighty(rows []mightyRow) (self []Server, superusers []superuser) {
+	for _, r := range rows {
+		if r.Self {
+			self = append(self, Server{r.Name, r.Superuser})
+		}
+		if r.Superuser {
+			superusers = append(superusers, superuser{r.Name})
+		}
+	}
+	return self, superusers
+}
+
 func namesOf(list []named) []string {
 	names := make([]string, len(list))
 	for i, n := range list {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"sessiondbd/internal/plan"
 	"sessiondbd/internal/postgres"
@@ -106,7 +107,10 @@ func (d *differ) reset(h Setting, name string, s Spec) []string {
 	return statements
 }
 
-var amountLike = regexp.MustCompile(`^\s*(-1|0|[1-9][0-9]{0,9})\s*([A-Za-z]*)\s*$`)
+// amountLike is compiled when it is first used: every start of the program would pay for it.
+var amountLike = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*(-1|0|[1-9][0-9]{0,9})\s*([A-Za-z]*)\s*$`)
+})
 
 // bases holds the units in which a setting may be written, in its own.
 var bases = map[string]map[string]int{
@@ -126,7 +130,7 @@ func same(name, a, b string) bool {
 }
 
 func amount(name, text string) (int, bool) {
-	m := amountLike.FindStringSubmatch(text)
+	m := amountLike().FindStringSubmatch(text)
 	if m == nil || bases[name][m[2]] == 0 {
 		return 0, false
 	}

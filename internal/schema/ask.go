@@ -25,8 +25,8 @@ func catalogueQueries(want Catalogue, o *Observation) []postgres.Query {
 	return []postgres.Query{
 		q("the types", &types, nil, `SELECT oid, typname AS name, typtype AS kind, pg_get_userbyid(typowner) AS owner
 			FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typname = ANY ($1::name[])`, names(want.Enums, Enum.id)),
-		q("their labels", &labels, func() { c.Enums = enumsOf(types, labels) }, `SELECT enumtypid AS type, enumlabel AS label
-			FROM pg_enum ORDER BY enumtypid, enumsortorder`),
+		q("their labels", &labels, func() { c.Enums = enumsOf(types, labels) }, `SELECT enumtypid AS type, enumlabel AS label, enumsortorder AS place
+			FROM pg_enum`),
 		q("the tables", &c.Tables, func() { byName(c.Tables, Table.id) }, `SELECT relname AS name, relkind AS kind, relpersistence AS persistence,
 			pg_get_userbyid(relowner) AS owner, relrowsecurity AS row_security
 			FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = ANY ($1::name[])`, names(want.Tables, Table.id)),
@@ -82,6 +82,7 @@ type (
 	labelRow struct {
 		Type  string `json:"type"`
 		Label string `json:"label"`
+		Place string `json:"place"` // a float4
 	}
 	columnRow struct {
 		Number    int    `json:"number"`
@@ -111,8 +112,15 @@ type (
 	}
 )
 
+// place is where the label stands among those of its type.
+func (l labelRow) place() float64 {
+	f, _ := strconv.ParseFloat(l.Place, 32) // it is one
+	return f
+}
+
 func enumsOf(types []enumRow, labels []labelRow) []Enum {
 	all := []Enum{}
+	slices.SortStableFunc(labels, func(a, b labelRow) int { return cmp.Compare(a.place(), b.place()) })
 	for _, t := range types {
 		e := Enum{Name: t.Name, Kind: t.Kind, Owner: t.Owner, Labels: []string{}}
 		for _, l := range labels {

@@ -17,10 +17,25 @@ type locker struct {
 // lockQuery asks in the first round trip whether somebody holds, or waits for, the table so that not even its definition
 // can be read: the server's functions that spell one wait for the lock (ruleutils.c), so they are asked in the second.
 // Whoever may write to the table may hold it.
+// pg_lock_status is what the view pg_locks calls.
 func lockQuery(o *Observation) postgres.Query {
-	return postgres.Query{Name: "the table's lock", Into: &o.Lockers, Session: true, SQL: `SELECT pid FROM pg_locks
+	var locks []lock
+	// Who holds it before who waits for it.
+	first := func() {
+		if i := slices.IndexFunc(locks, func(l lock) bool { return l.Granted }); i >= 0 {
+			o.Lockers = []locker{{PID: locks[i].PID}}
+		} else if len(locks) > 0 {
+			o.Lockers = []locker{{PID: locks[0].PID}}
+		}
+	}
+	return postgres.Query{Name: "the table's lock", Into: &locks, Then: first, Session: true, SQL: `SELECT pid, granted FROM pg_lock_status()
 		WHERE relation = to_regclass('public.session') AND mode = 'AccessExclusiveLock'
-		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY granted DESC LIMIT 1`}
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`}
+}
+
+type lock struct {
+	PID     int  `json:"pid"` // 0: a prepared transaction
+	Granted bool `json:"granted"`
 }
 
 // lockerQuery tells who it is. Without a row they have just let it go.

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -33,10 +32,29 @@ func (m Migration) ID() string { return fmt.Sprintf("%04d_%s", m.Number, m.Name)
 // Resource is how plans call the migration.
 func (m Migration) Resource() string { return "migration/" + m.ID() }
 
-var fileName = regexp.MustCompile(`^(\d{4})_([a-z0-9_]+)\.sql$`)
+const digits = "0123456789"
 
-// minimumLine is a comment in the head of a file: `-- minimum: 3`. Without it older binaries are of no use.
-var minimumLine = regexp.MustCompile(`(?m)^-- minimum: (\d+)$`)
+// parseName takes NNNN_name.sql apart.
+func parseName(file string) (number int, name string, ok bool) {
+	base, ok := strings.CutSuffix(file, ".sql")
+	count, name, also := strings.Cut(base, "_")
+	if !ok || !also || len(count) != 4 || strings.Trim(count, digits) != "" || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_"+digits) != "" {
+		return 0, "", false
+	}
+	number, err := strconv.Atoi(count)
+	return number, name, err == nil
+}
+
+// minimumOf reads a comment of a line of its own: `-- minimum: 3`. Without it older binaries are of no use.
+func minimumOf(text string) (minimum int, ok bool) {
+	for line := range strings.Lines(text) {
+		n, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "-- minimum: ")
+		if minimum, err := strconv.Atoi(n); ok && err == nil && strings.Trim(n, digits) == "" {
+			return minimum, true
+		}
+	}
+	return 0, false
+}
 
 // load reads migrations in order. They must be numbered from 1 without a gap.
 func load(files fs.FS) ([]Migration, error) {
@@ -46,11 +64,10 @@ func load(files fs.FS) ([]Migration, error) {
 	}
 	var list []Migration
 	for i, name := range names {
-		m := fileName.FindStringSubmatch(name)
-		if m == nil {
+		number, short, ok := parseName(name)
+		if !ok {
 			return nil, fmt.Errorf("%s: not named NNNN_name.sql", name)
 		}
-		number, _ := strconv.Atoi(m[1])
 		if number != i+1 {
 			return nil, fmt.Errorf("%s: expected number %04d next", name, i+1)
 		}
@@ -65,14 +82,14 @@ func load(files fs.FS) ([]Migration, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s:1: must begin with `-- creates: ` and the objects it makes", name)
 		}
-		minimum := number
-		if m := minimumLine.FindSubmatch(text); m != nil {
-			minimum, _ = strconv.Atoi(string(m[1]))
+		minimum, ok := minimumOf(string(text))
+		if !ok {
+			minimum = number
 		}
 		if minimum < 1 || minimum > number {
 			return nil, fmt.Errorf("%s: minimum %d is not one of the migrations up to it", name, minimum)
 		}
-		list = append(list, Migration{number, m[2], string(text), hex.EncodeToString(sum[:]), strings.Split(creates, ", "), minimum})
+		list = append(list, Migration{number, short, string(text), hex.EncodeToString(sum[:]), strings.Split(creates, ", "), minimum})
 	}
 	return list, nil
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -45,7 +44,12 @@ func accessLines(w Want) ([]string, error) {
 	return append(lines, "local all,replication  "+all+"  reject", "host  all,replication  "+all+"  all  reject"), nil
 }
 
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+
+// plain says whether a name needs no quotes.
+func plain(name string) bool {
+	return strings.ContainsAny(name[:1], letters) && strings.Trim(name, letters+"0123456789-") == ""
+}
 
 // keywords lose their meaning in quotes.
 var keywords = map[string]bool{"all": true, "replication": true, "sameuser": true, "samerole": true, "samegroup": true}
@@ -57,7 +61,7 @@ func hbaName(name string) (string, error) {
 		return "", fmt.Errorf("%q cannot be written into pg_hba.conf", name)
 	case strings.HasPrefix(name, "/"): // a regular expression from 16 on, quoted or not
 		return "", fmt.Errorf("%q cannot be written into pg_hba.conf: what begins with a slash is a regular expression there", name)
-	case plainName.MatchString(name) && !keywords[name]:
+	case plain(name) && !keywords[name]:
 		return name, nil
 	}
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`, nil

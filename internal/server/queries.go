@@ -90,7 +90,7 @@ func (o *Observation) takeFacts() {
 		return
 	}
 	f := &o.Server[0]
-	if t, ok := timestamp(f.LoadedAt); ok {
+	if t, ok := postgres.Timestamp(f.LoadedAt); ok {
 		f.Loaded = t.UnixMicro()
 	}
 	o.Settings = nil

@@ -4,7 +4,8 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
-	"time"
+
+	"sessiondbd/internal/postgres"
 )
 
 // stamped says whether a row of pg_stat_file is of this very file: size, and to the second the times of the last change of
@@ -15,20 +16,9 @@ func (f File) stamped(row string) bool {
 	if !f.Exists || f.mtime.IsZero() || len(fields) != 6 || fields[0] != strconv.FormatInt(f.size, 10) || int64(len(f.Content)) != f.size {
 		return false
 	}
-	modified, ok := timestamp(fields[2])
-	changed, also := timestamp(fields[3])
+	modified, ok := postgres.Timestamp(fields[2])
+	changed, also := postgres.Timestamp(fields[3])
 	return ok && also && modified.Unix() == f.mtime.Unix() && changed.Unix() == f.Changed.Unix()
-}
-
-// timestamp reads a time as PostgreSQL writes it in DateStyle ISO, which our connections have.
-func timestamp(text string) (time.Time, bool) {
-	text = strings.Trim(text, `"`)
-	for _, zone := range []string{"-07", "-07:00", "-07:00:00"} {
-		if t, err := time.Parse("2006-01-02 15:04:05.999999"+zone, text); err == nil {
-			return t, true
-		}
-	}
-	return time.Time{}, false
 }
 
 // text decodes a file that the server sent.

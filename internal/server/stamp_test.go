@@ -30,26 +30,6 @@ func TestStamped(t *testing.T) {
 	}
 }
 
-func TestTimestamp(t *testing.T) {
-	for text, want := range map[string]int64{
-		"1970-01-01 00:00:01.000002+00":   1_000_002,
-		"1970-01-01 00:00:01+00":          1_000_000,
-		"1970-01-01 05:30:01.5+05:30":     1_500_000,
-		"1969-12-31 23:00:00-01":          0,
-		"1970-01-01 00:19:32.13+00:19:32": 130_000,
-	} {
-		got, ok := timestamp(text)
-		if !ok || got.UnixMicro() != want {
-			t.Errorf("%s: %v, %v", text, got, ok)
-		}
-	}
-	for _, text := range []string{"", "infinity", "01.01.1970 00:00:01 UTC"} {
-		if got, ok := timestamp(text); ok {
-			t.Errorf("%q passes for %v", text, got)
-		}
-	}
-}
-
 // What is as it should be and was never in doubt is not asked for again: see QueriesFor.
 func TestInNoDoubt(t *testing.T) {
 	w := baseWant()
