@@ -62,6 +62,7 @@ func TestScan(t *testing.T) {
 		}
 	}
 }
+
 func TestTimestamp(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1970-01-01 00:00:01.000002+00":   1_000_002,
