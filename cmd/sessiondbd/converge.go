@@ -53,7 +53,10 @@ func (a *app) removeCommand() *cobra.Command {
 				return nil
 			}
 			a.only = fire
-			return a.each(cmd.Context(), options{remove: true}, a.converge, "removed")
+			if err := a.each(cmd.Context(), options{remove: true}, a.converge, "removed"); err != nil {
+				return err
+			}
+			return firewallMemory().Forget()
 		},
 	}
 	a.onlyFlag(c)

@@ -38,6 +38,9 @@ func (a *app) run(ctx context.Context) error {
 	parts := a.parts()
 	s, err := a.setup(parts, options{stay: true})
 	if err != nil {
+		if slices.Contains(parts, fire) && exitCode(err) == exitConfig {
+			a.keepClosed(ctx)
+		}
 		return err
 	}
 	watchdog, err := systemd.WatchdogInterval()
@@ -145,6 +148,7 @@ func (a *app) firewallPart(p *daemon.Part, s setup) {
 	// The guard alone decides: whoever is not let in yet waits for a bridge, not for us.
 	p.Serving = func(out plan.Outcome) bool { return len(out.Failures) == 0 }
 	p.Retry = func(err error) bool { return exitCode(err) == exitTryAgain }
+	p.Verified = a.remember(h)
 }
 
 func (a *app) databasePart(p *daemon.Part, s setup) error {

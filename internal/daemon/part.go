@@ -27,6 +27,8 @@ type Part struct {
 	Serving func(plan.Outcome) bool
 	// Retry says whether an error goes away by waiting (PostgreSQL is starting). Such a part is waiting, not degraded.
 	Retry func(error) bool
+	// Verified is called after each pass that ends with the part verified, or with the VMs served all the same. May be nil.
+	Verified func()
 	// StateFile is the path of the state file.
 	StateFile string
 	// Close releases what the part holds. It is called once, when the part has been replaced or the loop ends.
@@ -45,6 +47,9 @@ func (p Part) withDefaults() Part {
 	}
 	if p.Retry == nil {
 		p.Retry = func(error) bool { return false }
+	}
+	if p.Verified == nil {
+		p.Verified = func() {}
 	}
 	if p.Close == nil {
 		p.Close = func() {}

@@ -140,6 +140,7 @@ func (l *loop) conclude(ctx context.Context, r result, reason string, began time
 	}
 	if v.ready && !v.failed {
 		l.converged = true
+		l.part.Verified()
 	}
 	l.state.record(v, r, passOf(reason, began))
 	if v.ready && !l.state.Ready {
