@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A step whose result is not what it promised fails, although iptables-restore was content.
+// A deny that nothing leads to fails its step, although iptables-restore was content: what comes next opens the door. What is
+// in the chain is left to the look after the pass, see converge.
 func TestReadBack(t *testing.T) {
 	inHypervisor(t, func(t *testing.T, w world) {
 		const input = "*mangle\n:SESSIONDB-GUARD - [0:0]\n-A SESSIONDB-GUARD -j DROP\n-I INPUT 1 " + guardJump + "\nCOMMIT\n"
@@ -21,13 +22,11 @@ func TestReadBack(t *testing.T) {
 			name, wrong string
 			step        Restore
 		}{
-			{"as written", "", Restore{Input: input, Chain: []string{"-j DROP"}, Jump: guardJump}},
-			{"another rule", "SESSIONDB-GUARD holds", Restore{Input: input, Chain: []string{"-j RETURN"}, Jump: guardJump}},
-			{"chain not gone", "still there", Restore{Input: input, Jump: guardJump}},
-			{"another jump", "INPUT leads to", Restore{Input: input, Chain: []string{"-j DROP"}, Jump: guardJump + "X"}},
-			{"jump not gone", "INPUT leads to", Restore{Input: input, Chain: []string{"-j DROP"}}},
+			{"as written", "", Restore{Input: input, Jump: guardJump}},
+			{"another jump", "INPUT leads to", Restore{Input: input, Jump: guardJump + "X"}},
+			{"jump not gone", "INPUT leads to", Restore{Input: input}},
 			{"jump twice", "INPUT leads to", Restore{
-				Input: strings.Replace(input, "COMMIT", "-A INPUT "+guardJump+"\nCOMMIT", 1), Chain: []string{"-j DROP"}, Jump: guardJump,
+				Input: strings.Replace(input, "COMMIT", "-A INPUT "+guardJump+"\nCOMMIT", 1), Jump: guardJump,
 			}},
 		} {
 			for _, backend := range []string{NFT, Legacy} {

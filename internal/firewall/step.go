@@ -13,8 +13,6 @@ type Restore struct {
 	Family int    // 4 or 6
 	Table  string // mangle or filter
 	Input  string // for iptables-restore --noflush
-	// Chain is what our chain holds afterwards, without `-A CHAIN`; nil: it is gone.
-	Chain []string
 	// Jump is what stands at position 1 of INPUT afterwards; empty: no jump of ours is left.
 	Jump string
 	// Sweep says that the table goes too if nothing is left in it.
@@ -49,7 +47,7 @@ func newRestore(f family, t table, have Table, chain []string, jump string) Rest
 		fmt.Fprintf(&b, "-I INPUT 1 %s\n", jump)
 	}
 	b.WriteString("COMMIT\n")
-	return Restore{Family: int(f), Table: string(t), Input: b.String(), Chain: chain, Jump: jump}
+	return Restore{Family: int(f), Table: string(t), Input: b.String(), Jump: jump}
 }
 
 // newRemoval writes the transaction that takes our chain and everything that leads to it away.
