@@ -79,6 +79,7 @@ var measurements = []struct {
 	{"again", takeAgain},
 	{"firewall", takeFirewall},
 	{"flush", takeFlush},
+	{"scale", takeScale},
 	{"online", takeOnline},
 	{"adopt", takeAdopt},
 	{"memory", takeMemory},
