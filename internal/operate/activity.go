@@ -1,0 +1,149 @@
+package operate
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/postgres"
+)
+
+const (
+	// SlowQuery is from when on a query counts as slow: the documentation's five seconds.
+	SlowQuery = 5 * time.Second
+	// OldTransaction is from when on an open transaction holds others up: VACUUM keeps every row version since it began.
+	OldTransaction = time.Minute
+)
+
+// Session is somebody's connection to the session database. Times are in milliseconds; what does not apply is 0.
+type Session struct {
+	PID         int    `json:"pid"`
+	Role        string `json:"role"`
+	Address     string `json:"address"` // empty: the Unix socket
+	From        string `json:"from"`    // the same in the config's words, see Place
+	Application string `json:"application"`
+	State       string `json:"state"`
+	QueryAge    int    `json:"query_ms"`
+	Transaction int    `json:"transaction_ms"`
+	Waits       string `json:"waits_for"` // type of the event, as pg_stat_activity names it
+	Query       string `json:"query"`     // with its literals masked: they are data, or a password
+}
+
+// activitySQL does not name the query of whoever asks. Only what the server knows of it is asked: no lock is taken.
+const activitySQL = `SELECT pid, usename AS role, host(client_addr) AS address, application_name AS application, state,
+	(1000 * extract(epoch FROM clock_timestamp() - query_start))::int8 AS query_ms,
+	(1000 * extract(epoch FROM clock_timestamp() - xact_start))::int8 AS transaction_ms, wait_event_type AS waits_for, left(query, 1000) AS query
+	FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid`
+
+func activityQuery(database string, into *[]Session) postgres.Query {
+	return postgres.Query{Name: "sessions", SQL: activitySQL, Args: []string{database}, Into: into, Then: func() {
+		for i := range *into {
+			(*into)[i].Query = maskLiterals((*into)[i].Query)
+		}
+	}}
+}
+
+// own says whether a session is one of sessiondbd's.
+func (s Session) own() bool { return s.Application == postgres.ApplicationName && s.Address == "" }
+
+// slow are the queries that have been running for long, the longest first.
+func slow(all []Session) []Session {
+	list := slices.DeleteFunc(slices.Clone(all), func(s Session) bool {
+		return s.own() || s.State != "active" || time.Duration(s.QueryAge)*time.Millisecond <= SlowQuery
+	})
+	slices.SortStableFunc(list, func(a, b Session) int { return cmp.Compare(b.QueryAge, a.QueryAge) })
+	return list
+}
+
+// old are the transactions that have been open for long, the longest first.
+func old(all []Session) []Session {
+	list := slices.DeleteFunc(slices.Clone(all), func(s Session) bool {
+		return s.own() || time.Duration(s.Transaction)*time.Millisecond <= OldTransaction
+	})
+	slices.SortStableFunc(list, func(a, b Session) int { return cmp.Compare(b.Transaction, a.Transaction) })
+	return list
+}
+
+// Place is where a session comes from, in the config's words: the name of a VM's network, or the address.
+func Place(spec firewall.Spec, address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return "this host"
+	}
+	for _, n := range spec.Networks {
+		switch {
+		case n.Gateway == a.Unmap(): // a gateway is the host's own
+			return "this host"
+		case n.Subnet.Contains(a.Unmap()):
+			return n.Name
+		}
+	}
+	if a.IsLoopback() {
+		return "this host"
+	}
+	return address
+}
+
+// maskLiterals takes the constants out of a statement: quoted strings of every kind (PostgreSQL manual, 4.1.2), with what
+// follows one that was cut off.
+func maskLiterals(sql string) string {
+	var b strings.Builder
+	for i := 0; i < len(sql); {
+		c := sql[i]
+		switch tag := dollarTag(sql[i:]); {
+		case c == '\'':
+			i += quotedLength(sql[i:], i > 0 && (sql[i-1] == 'E' || sql[i-1] == 'e'))
+			b.WriteString("'…'")
+		case tag != "" && (i == 0 || !isWord(sql[i-1])):
+			end := strings.Index(sql[i+len(tag):], tag)
+			if end < 0 {
+				i = len(sql)
+			} else {
+				i += end + 2*len(tag)
+			}
+			b.WriteString("'…'")
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	return strings.Join(strings.Fields(strings.ToValidUTF8(b.String(), "?")), " ")
+}
+
+// quotedLength is that of the literal at the beginning of text; doubled quotes, and after E escaped ones, do not end it.
+func quotedLength(text string, escapes bool) int {
+	for i := 1; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && escapes:
+			i++
+		case text[i] == '\'' && i+1 < len(text) && text[i+1] == '\'':
+			i++
+		case text[i] == '\'':
+			return i + 1
+		}
+	}
+	return len(text)
+}
+
+// dollarTag is the opening tag of a dollar-quoted literal at the beginning of text, or empty. $1 is a parameter.
+func dollarTag(text string) string {
+	if text[0] != '$' {
+		return ""
+	}
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '$':
+			return text[:i+1]
+		case !isWord(c) || i == 1 && c >= '0' && c <= '9':
+			return ""
+		}
+	}
+	return ""
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
