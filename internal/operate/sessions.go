@@ -139,7 +139,7 @@ func LookAtSessions(ctx context.Context, c *postgres.Conn, spec firewall.Spec) (
 	t := &Table{Statuses: []StatusCount{}, Guarded: facts[0].Guarded}
 	for _, r := range counts {
 		t.Rows += r.Rows
-		t.Statuses = append(t.Statuses, StatusCount{r.Status, r.Rows})
+		t.Statuses = append(t.Statuses, StatusCount(r))
 	}
 	for _, r := range sizes {
 		t.Bytes, t.IndexesBytes = r.Bytes, r.Indexes
