@@ -32,7 +32,11 @@ func (a *app) applyCommand() *cobra.Command {
 		Use: "apply", Short: "converge once and verify", Args: cobra.NoArgs,
 		Long: "Brings the host to what the config says, then looks again. A second apply changes nothing and writes nothing.\n\nExit codes: 0 converged, 65 something refused, 69 PostgreSQL unavailable, 75 try again, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.each(cmd.Context(), opt, a.converge, "changed")
+			err := a.each(cmd.Context(), opt, a.converge, "changed")
+			if a.has(database) {
+				tellDaemon() // what it was degraded for may be settled
+			}
+			return err
 		},
 	}
 	a.onlyFlag(c)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"sessiondbd/internal/daemon"
 	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/plan"
 	"sessiondbd/internal/postgres"
@@ -76,8 +77,10 @@ func exitCode(err error) int {
 		return exitNotAllowed
 	case errors.Is(err, firewall.ErrMissing):
 		return exitUnavailable
-	case errors.Is(err, firewall.ErrBusy), errors.Is(err, errInterrupted):
+	case errors.Is(err, firewall.ErrBusy), errors.Is(err, errInterrupted), errors.Is(err, daemon.ErrPass):
 		return exitTryAgain
+	case errors.Is(err, daemon.ErrUnserved):
+		return exitRefused
 	}
 	switch postgres.ClassOf(err) {
 	case postgres.NotPermitted:

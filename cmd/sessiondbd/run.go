@@ -60,6 +60,9 @@ func (a *app) run(ctx context.Context) error {
 		notify = []daemon.Notifier{systemd.Notifier{}}
 	}
 	hups := fan(ctx, reload, len(parts))
+	prompt := make(chan os.Signal, 1)
+	signal.Notify(prompt, syscall.SIGUSR1)
+	defer signal.Stop(prompt)
 	var loops sync.WaitGroup
 	failed := make([]error, len(parts))
 	for i, part := range parts {
@@ -68,6 +71,9 @@ func (a *app) run(ctx context.Context) error {
 			return err
 		}
 		opts := daemon.Options{Log: a.log, Notify: notify[i], Watchdog: watchdog, Reload: hups[i], Load: a.reloader(s, part)}
+		if part == database {
+			opts.Prompt = prompt
+		}
 		loops.Go(func() {
 			if failed[i] = daemon.Run(ctx, p, opts); failed[i] != nil {
 				cancel() // one part alone is not what was asked for
@@ -164,6 +170,7 @@ func (a *app) databasePart(p *daemon.Part, s setup) error {
 	h.progress = make(chan struct{}, 1)
 	p.Host, p.Wake, p.Progress, p.Close = h, wake, h.progress, h.observer.Close
 	p.Describe = func(plan.Report) string { return h.describe() }
+	p.Release, p.Paused = h.observer.Close, a.paused()
 	p.Serving = func(plan.Outcome) bool { return h.serving() }
 	p.Retry = func(err error) bool {
 		c := postgres.ClassOf(err)

@@ -58,6 +58,11 @@ func (s setup) host(part string, opt options) (h plan.Host, done func(), err err
 	if s.noUser != nil {
 		return unobservable{schema.Goal{Database: s.cfg.Database.Name}.DatabaseResource(), s.noUser}, func() {}, nil
 	}
+	if !opt.look {
+		if h, is, err := leftAlone(schema.Goal{Database: s.cfg.Database.Name}.DatabaseResource()); is || err != nil {
+			return h, func() {}, err
+		}
+	}
 	d, err := s.database(opt)
 	if err != nil {
 		return nil, nil, err

@@ -18,14 +18,22 @@ const debounce = 2 * time.Millisecond
 // would let the garbage of many passes grow around it first, and keep the pages. In a burst of passes none pays for that.
 const restAfter = 2 * time.Second
 
-// Run converges the part, then keeps it so until ctx ends, which is the only way it ends. It returns nil then. It says
-// READY once the part is verified, or degraded with the VMs served; a refusal never ends it.
+// Run converges the part, then keeps it so until ctx ends. It returns nil then. It says READY once the part is verified, or
+// degraded with the VMs served; a refusal never ends it from then on. A start that meets a refusal which keeps the VMs out
+// fails with ErrUnserved: only a person can settle that, and a start that waited for it would tell nobody.
 func Run(ctx context.Context, p Part, o Options) error {
 	l := newLoop(p, o)
 	defer l.end()
 	reason := "start"
 	for ctx.Err() == nil {
+		if left, paused := l.part.Paused(); paused {
+			reason = l.hold(ctx, left)
+			continue
+		}
 		l.pass(ctx, reason)
+		if l.unserved != nil {
+			return l.unserved
+		}
 		reason = l.wait(ctx)
 	}
 	return nil
@@ -46,6 +54,7 @@ type loop struct {
 	retries   int      // passes in a row that ended in an error
 	reasons   []string // that came since the last pass began
 	reload    error    // why the config on disk is not the one in force
+	unserved  error    // why a start has failed
 	reloading bool
 	dog       <-chan time.Time
 	stopDog   func()
@@ -65,6 +74,7 @@ func newLoop(p Part, o Options) *loop {
 	l := &loop{part: p.withDefaults(), opts: o, log: o.Log.With("part", p.Name), stopDog: func() {}}
 	l.notify = &teller{to: o.Notify, log: l.log}
 	l.state = newState(p.Name)
+	l.state.Prompts = o.Prompt != nil
 	l.file = stateFile{path: p.StateFile, log: l.log}
 	if o.Watchdog > 0 {
 		t := time.NewTicker(o.Watchdog / 3) // half of it would be enough for one loop; Share joins two
@@ -108,6 +118,8 @@ func (l *loop) wait(ctx context.Context) string {
 		case <-l.opts.Reload:
 			l.beginReload(ctx)
 			return l.takeReasons("reload")
+		case <-l.opts.Prompt:
+			return l.takeReasons("prompt")
 		case <-timer.C:
 			return l.takeReasons(l.routine())
 		case <-burst:
@@ -194,8 +206,9 @@ func (l *loop) beginReload(ctx context.Context) {
 	l.log.Info("config reloaded")
 }
 
-// endReload tells both who waits: the service manager, then (through the state file) the reload command.
-func (l *loop) endReload() {
+// endReload tells both who waits: the service manager, then (through the state file) the reload command. failed is why the
+// pass with the new config did not get on, or nil.
+func (l *loop) endReload(failed error) {
 	if !l.reloading {
 		return
 	}
@@ -203,9 +216,12 @@ func (l *loop) endReload() {
 	if l.state.Ready {
 		l.notify.ready(l.state.Status)
 	}
-	l.state.Reload = Reload{Seq: l.state.Reload.Seq + 1, OK: l.reload == nil}
-	if l.reload != nil {
+	l.state.Reload = Reload{Seq: l.state.Reload.Seq + 1, OK: l.reload == nil && failed == nil}
+	switch {
+	case l.reload != nil:
 		l.state.Reload.Error = l.reload.Error()
+	case failed != nil:
+		l.state.Reload.Error, l.state.Reload.Loaded = failed.Error(), true
 	}
 }
 

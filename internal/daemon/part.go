@@ -29,6 +29,10 @@ type Part struct {
 	Retry func(error) bool
 	// Verified is called after each pass that ends with the part verified, or with the VMs served all the same. May be nil.
 	Verified func()
+	// Paused says whether an administrator wants the part left alone, and how much longer. It is asked before each pass. Release
+	// lets go of what would be in the way meanwhile, connections above all; the next pass takes it up again. Both may be nil.
+	Paused  func() (left time.Duration, paused bool)
+	Release func()
 	// StateFile is the path of the state file.
 	StateFile string
 	// Close releases what the part holds. It is called once, when the part has been replaced or the loop ends.
@@ -50,6 +54,12 @@ func (p Part) withDefaults() Part {
 	}
 	if p.Verified == nil {
 		p.Verified = func() {}
+	}
+	if p.Paused == nil {
+		p.Paused = func() (time.Duration, bool) { return 0, false }
+	}
+	if p.Release == nil {
+		p.Release = func() {}
 	}
 	if p.Close == nil {
 		p.Close = func() {}
@@ -75,6 +85,8 @@ type Options struct {
 	Watchdog time.Duration
 	// Reload gives a value when the config is to be read again (SIGHUP). It must have room for one.
 	Reload <-chan os.Signal
+	// Prompt gives a value when somebody wants the daemon to look at once: a pause has begun or ended (SIGUSR1).
+	Prompt <-chan os.Signal
 	// Load reads the config again and makes a part of it. On an error the old part stays.
 	Load func(ctx context.Context) (Part, error)
 	// Grace is how long a running pass may take to end after the context is; 0: 10 s.

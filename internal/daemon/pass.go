@@ -149,8 +149,11 @@ func (l *loop) conclude(ctx context.Context, r result, reason string, began time
 		l.log.Info("ready", "status", v.status)
 		l.notify.ready(v.status)
 	}
+	if !l.state.Ready {
+		l.unserved = unserved(r)
+	}
 	l.notify.status(v.status)
-	l.endReload()
+	l.endReload(v.failure(r))
 	l.file.write(l.state)
 }
 

@@ -11,6 +11,9 @@ import (
 // ErrReload says that a daemon refused its new config and keeps the old one.
 var ErrReload = errors.New("the new config was refused, the old one stays in force")
 
+// ErrPass says that a daemon took its new config, and that the pass with it failed.
+var ErrPass = errors.New("the new config is in force, and the pass with it failed")
+
 // ErrNotRunning says that there is no daemon to talk to.
 var ErrNotRunning = errors.New("not running")
 
@@ -51,6 +54,9 @@ func awaitReload(ctx context.Context, statePath string, pid, want int) error {
 			return fmt.Errorf("reload: process %d ended meanwhile: %w", pid, ErrNotRunning)
 		}
 		if s.Reload.Seq >= want {
+			if s.Reload.Loaded {
+				return fmt.Errorf("%w: %s", ErrPass, s.Reload.Error)
+			}
 			if !s.Reload.OK {
 				return fmt.Errorf("%w: %s", ErrReload, s.Reload.Error)
 			}

@@ -24,6 +24,7 @@ type State struct {
 	Ready    bool       `json:"ready"`
 	LastPass Pass       `json:"last_pass"`
 	Changes  int        `json:"changes_total"`
+	Prompts  bool       `json:"prompts,omitempty"` // heeds SIGUSR1, which would end a process that does not
 	Reload   Reload     `json:"reload"`
 	Items    []Resource `json:"resources"`
 	// Report is that of the last pass. Its changes were made by it, unless the state says drift.
@@ -43,6 +44,8 @@ type Reload struct {
 	Running bool   `json:"running"`
 	OK      bool   `json:"ok"`
 	Error   string `json:"error"`
+	// Loaded says that the config was good and is in force, and that the pass with it failed.
+	Loaded bool `json:"loaded,omitempty"`
 }
 
 // Resource is one managed thing: in_sync, drift, refused or blocked, and when it was last seen in sync.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -14,6 +15,7 @@ const (
 	Waiting   Kind = "waiting"
 	Degraded  Kind = "degraded"
 	Converged Kind = "converged"
+	Paused    Kind = "paused"
 )
 
 // verdict is what a pass means.
@@ -53,6 +55,31 @@ func judge(p Part, r result, reload error) verdict {
 		}
 	}
 	return v
+}
+
+// failure is why a pass did not get on, or nil; a refusal is none.
+func (v verdict) failure(r result) error {
+	if !v.failed || len(r.outcome.Failures) == 0 {
+		return nil
+	}
+	return r.outcome.Failures[0]
+}
+
+// ErrUnserved says that a refusal keeps the VMs out.
+var ErrUnserved = errors.New("refused, and the VMs are not served")
+
+// unserved is why a start cannot succeed by waiting, or nil. What the server's settings are refused for, sessions that keep
+// PostgreSQL from a restart, ends by itself.
+func unserved(r result) error {
+	if len(r.outcome.Failures) > 0 {
+		return nil
+	}
+	for _, x := range r.outcome.Refusals {
+		if x.Resource != "server/settings" {
+			return fmt.Errorf("%w: %s: %s: %s", ErrUnserved, x.Resource, oneLine(x.Summary), x.Remedy)
+		}
+	}
+	return nil
 }
 
 // problemsOf lists what keeps the part from being converged, the gravest first.
