@@ -34,6 +34,8 @@ func TestService(t *testing.T) {
 				{"another database", serviceHost.otherDatabase},
 				{"reload that cannot be applied", serviceHost.reloads},
 				{"PostgreSQL comes and goes", serviceHost.comesAndGoes},
+				{"a standby is promoted", serviceHost.promoted},
+				{"an administrator over TCP", serviceHost.overTCP},
 			} {
 				t.Run(tt.name, func(t *testing.T) { h.t = t; tt.run(h) })
 			}
@@ -230,7 +232,7 @@ func (h serviceHost) reloads() {
 
 // comesAndGoes starts with PostgreSQL away: the start waits, tells why, and ends when it is there.
 func (h serviceHost) comesAndGoes() {
-	cluster := strings.TrimSpace(sh(h.t, h.Hypervisor, "systemctl list-units --plain --no-legend 'postgresql@*' | cut -d' ' -f1"))
+	cluster := h.cluster()
 	must(h.t, h.Hypervisor, "systemctl", "stop", "sessiondbd", cluster)
 	must(h.t, h.Hypervisor, "systemctl", "start", "--no-block", "sessiondbd")
 	eventually(h.t, "it waits and says for what", 10*time.Second, func() bool {
@@ -252,5 +254,47 @@ func (h serviceHost) comesAndGoes() {
 	}
 	if n := strings.TrimSpace(must(h.t, h.Hypervisor, "systemctl", "show", "-P", "NRestarts", "sessiondbd")); n != "0" {
 		h.t.Errorf("the daemon was restarted %s times", n)
+	}
+}
+
+func (h serviceHost) cluster() string {
+	h.t.Helper()
+	return strings.TrimSpace(sh(h.t, h.Hypervisor, "systemctl list-units --plain --no-legend 'postgresql@*' | cut -d' ' -f1"))
+}
+
+// promoted: a standby is waited for and never written to, and what was promoted is looked after at once.
+func (h serviceHost) promoted() {
+	h.sql("sessiondb", "DROP INDEX idx_session_parent; CHECKPOINT")
+	must(h.t, h.Hypervisor, "systemctl", "stop", "sessiondbd")
+	h.sql("sessiondb", "DROP INDEX IF EXISTS idx_session_parent")
+	must(h.t, h.Hypervisor, "runuser", "-u", "postgres", "--", "touch", h.sql("postgres", "SHOW data_directory")+"/standby.signal")
+	must(h.t, h.Hypervisor, "systemctl", "restart", h.cluster())
+	must(h.t, h.Hypervisor, "systemctl", "start", "--no-block", "sessiondbd")
+	eventually(h.t, "it waits for a promotion", 10*time.Second, func() bool {
+		return strings.Contains(must(h.t, h.Hypervisor, "systemctl", "show", "-P", "StatusText", "sessiondbd"), "the server is a standby")
+	})
+	if got := h.sql("postgres", "SELECT pg_promote()"); got != "t" {
+		h.t.Fatalf("pg_promote: %s", got)
+	}
+	h.converges()
+	if n := h.sql("sessiondb", "SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_session_parent'"); n != "1" {
+		h.t.Error("the promoted server is not looked after")
+	}
+}
+
+// overTCP is the drop-in that the unit names.
+func (h serviceHost) overTCP() {
+	h.sql("postgres", "CREATE ROLE dbadmin SUPERUSER LOGIN PASSWORD 'of the administrator'")
+	sh(h.t, h.Hypervisor, "mkdir -p /etc/systemd/system/sessiondbd.service.d; cp /usr/share/doc/sessiondbd/examples/tcp-administrator.conf /etc/systemd/system/sessiondbd.service.d/")
+	if err := h.WriteFile(h.t.Context(), "/etc/sessiondbd/config.yaml", []byte("database: {url: \"host=127.0.0.1 user=dbadmin password='of the administrator' dbname=postgres\"}\n"), 0o640); err != nil {
+		h.t.Fatal(err)
+	}
+	must(h.t, h.Hypervisor, "chgrp", "postgres", "/etc/sessiondbd/config.yaml")
+	must(h.t, h.Hypervisor, "chmod", "a+r", "/etc/sessiondbd/config.yaml") // the firewall's user reads it, too
+	must(h.t, h.Hypervisor, "systemctl", "daemon-reload")
+	must(h.t, h.Hypervisor, "systemctl", "restart", "sessiondbd")
+	h.converges()
+	if n := h.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE usename = 'dbadmin' AND client_addr = '127.0.0.1'"); n != "1" {
+		h.t.Errorf("%s connections over TCP", n)
 	}
 }
