@@ -33,6 +33,12 @@ func TestRun(t *testing.T) {
 			t.Errorf("%v: %v %v %s", only, doc, err, r.stderr)
 		}
 	}
+	facts := strings.Join(strings.Fields(s.run("status", "--json").stdout), "")
+	for _, want := range []string{`"facts":{"initial_passwords":1,"networks":2,"networks_admitted":2,"schema_version":4}`, `"facts":{"networks":2,"networks_admitted":2}`, `"migration":{"run":4}`} {
+		if !strings.Contains(facts, want) {
+			t.Errorf("no %s: %s", want, facts)
+		}
+	}
 	s.sql("sessiondb", "DROP INDEX idx_session_parent")
 	s.apply() // whoever is first
 	s.must(s.Stop(t.Context()))

@@ -150,7 +150,7 @@ func (a *app) firewallPart(p *daemon.Part, s setup) {
 	})
 	p.Host, p.Wake = h, wake
 	p.Close = func() { stop(); watching.Wait() }
-	p.Describe = func(plan.Report) string { return h.describe() }
+	p.Describe, p.Facts = func(plan.Report) string { return h.describe() }, h.facts
 	// The guard alone decides: whoever is not let in yet waits for a bridge, not for us.
 	p.Serving = func(out plan.Outcome) bool { return len(out.Failures) == 0 }
 	p.Retry = func(err error) bool { return exitCode(err) == exitTryAgain }
@@ -169,7 +169,7 @@ func (a *app) databasePart(p *daemon.Part, s setup) error {
 	h.observer.Lost = wake
 	h.progress = make(chan struct{}, 1)
 	p.Host, p.Wake, p.Progress, p.Close = h, wake, h.progress, h.observer.Close
-	p.Describe = func(plan.Report) string { return h.describe() }
+	p.Describe, p.Facts = func(plan.Report) string { return h.describe() }, h.facts
 	p.Release, p.Paused = h.observer.Close, a.paused()
 	p.Serving = func(plan.Outcome) bool { return h.serving() }
 	p.Retry = func(err error) bool {

@@ -7,6 +7,7 @@ import (
 
 	"sessiondbd/internal/daemon"
 	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/plan"
 	"sessiondbd/internal/server"
 )
 
@@ -57,6 +58,25 @@ func (h *databaseHost) describe() string {
 		}
 	}
 	return fmt.Sprintf("schema %04d, %d/%d roles, %d/%d networks", h.last.schema.Version(), ready, len(h.goals.role.Roles), server.Admitted(h.goals.server, h.last.server), h.goals.server.NetworkCount())
+}
+
+// facts are what describe says, for the state file and the metrics.
+func (h *databaseHost) facts(r plan.Report) map[string]int {
+	initial := 0
+	for _, w := range r.Warnings {
+		if w.Initial {
+			initial++
+		}
+	}
+	return map[string]int{
+		"schema_version": h.last.schema.Version(), "initial_passwords": initial,
+		"networks": h.goals.server.NetworkCount(), "networks_admitted": server.Admitted(h.goals.server, h.last.server),
+	}
+}
+
+// facts are what describe says, for the state file and the metrics.
+func (h *firewallHost) facts(plan.Report) map[string]int {
+	return map[string]int{"networks": len(h.spec.Networks), "networks_admitted": firewall.Admitted(h.spec, h.last)}
 }
 
 // serving says whether the VMs are served although something is left to do.

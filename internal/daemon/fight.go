@@ -38,15 +38,16 @@ type repair struct {
 // opponent is who an event says did it: a process, or nobody that is known.
 var opponent = regexp.MustCompile(`by (\S+)\[[0-9]+\]`)
 
-// repaired counts a pass that an event called for and that wrote something.
-func (f *fight) repaired(reason, resource string, now time.Time) {
-	by := "somebody"
+// repaired counts a pass that an event called for and that wrote something. It says whose work was undone.
+func (f *fight) repaired(reason, resource string, now time.Time) (by string) {
+	by = "somebody"
 	if m := opponent.FindStringSubmatch(reason); m != nil {
 		by = m[1]
 	}
 	f.repairs = append(f.repairs, repair{now, by})
 	f.resource = resource
 	f.tokens++
+	return by
 }
 
 // delay is how long the next pass that an event calls for has to wait.

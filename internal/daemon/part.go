@@ -23,6 +23,8 @@ type Part struct {
 	Repair   bool          // false: once converged, differences are reported and left alone
 	// Describe says in a few words what the report is about: "schema 0004, 1/1 roles, 5/5 networks".
 	Describe func(plan.Report) string
+	// Facts are what the last look found in numbers, for the state file: {"schema_version": 4}. May be nil.
+	Facts func(plan.Report) map[string]int
 	// Serving says whether the VMs are served although the outcome is not in sync.
 	Serving func(plan.Outcome) bool
 	// Retry says whether an error goes away by waiting (PostgreSQL is starting). Such a part is waiting, not degraded.
@@ -45,6 +47,9 @@ func (p Part) withDefaults() Part {
 	}
 	if p.Describe == nil {
 		p.Describe = func(plan.Report) string { return "" }
+	}
+	if p.Facts == nil {
+		p.Facts = func(plan.Report) map[string]int { return map[string]int{} }
 	}
 	if p.Serving == nil {
 		p.Serving = func(plan.Outcome) bool { return false }

@@ -96,6 +96,7 @@ func (l *loop) attend(ctx context.Context, steps <-chan plan.Change, res <-chan 
 // changed tells of a change once, when it has happened.
 func (l *loop) changed(c plan.Change, reason string) {
 	l.state.Changes++
+	l.state.Counts.changed(c)
 	have, want := c.Brief()
 	l.log.Info("changed", "resource", c.Resource, "action", string(c.Action), "field", c.Field,
 		"have", have, "want", want, "summary", c.Summary, "reason", reason)
@@ -135,6 +136,9 @@ func (l *loop) conclude(ctx context.Context, r result, reason string, began time
 	l.contest(&r, reason)
 	v := judge(l.part, r, l.reload)
 	l.count(v)
+	p := passOf(reason, began)
+	l.state.Counts.passed(v, r, p, l.converged, l.notices)
+	l.state.Facts = l.part.Facts(r.outcome.Report)
 	if v.kind != Waiting {
 		l.notices.tell(l.log, noticesOf(r))
 	}
@@ -142,7 +146,7 @@ func (l *loop) conclude(ctx context.Context, r result, reason string, began time
 		l.converged = true
 		l.part.Verified()
 	}
-	l.state.record(v, r, passOf(reason, began))
+	l.state.record(v, r, p)
 	if v.ready && !l.state.Ready {
 		l.state.Ready = true
 		l.file.write(l.state) // before READY: whom that lets go on asks `status` next
@@ -161,7 +165,7 @@ func (l *loop) conclude(ctx context.Context, r result, reason string, began time
 func (l *loop) contest(r *result, reason string) {
 	now := time.Now()
 	if changes := r.outcome.Changes; r.wrote && len(changes) > 0 && !own(reason) {
-		l.fight.repaired(reason, changes[0].Resource, now)
+		l.state.Counts.undone(l.fight.repaired(reason, changes[0].Resource, now))
 	}
 	if w, fighting := l.fight.warning(now); fighting {
 		r.outcome.Warnings = append(r.outcome.Warnings, w)

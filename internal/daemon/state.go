@@ -29,6 +29,9 @@ type State struct {
 	Items    []Resource `json:"resources"`
 	// Report is that of the last pass. Its changes were made by it, unless the state says drift.
 	Report plan.Report `json:"report"`
+	Counts Counts      `json:"counts"`
+	// Facts are numbers of the last look, see Part.
+	Facts map[string]int `json:"facts"`
 }
 
 // Pass is one look at the host.
@@ -63,6 +66,7 @@ func newState(part string) State {
 	return State{
 		Part: part, PID: os.Getpid(), PIDStart: start, BootID: bootID(), Started: time.Now(),
 		State: Starting, Status: "starting", Items: []Resource{}, Report: lists(plan.Report{}),
+		Counts: newCounts(), Facts: map[string]int{},
 	}
 }
 

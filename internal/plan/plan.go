@@ -53,6 +53,8 @@ type Warning struct {
 	Remedy   string `json:"remedy"`
 	// Impairs says that the VMs are cut off by it, all or some: a daemon that sees it is degraded, whatever it verified.
 	Impairs bool `json:"-"`
+	// Initial says that it is about an initial password that is in use.
+	Initial bool `json:"-"`
 }
 
 // Blocked is a resource that could not be brought to its goal, and what stood in the way: an error of its own or another resource.

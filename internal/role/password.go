@@ -65,11 +65,15 @@ func (d *differ) password(r *plan.Resource, s Spec) {
 	}
 	switch inUse {
 	case "":
+		return
 	case documented:
 		r.Warn("the documented initial password is in use: whoever read the documentation can log in from a VM", newPassword(s))
 	case p.Initial:
 		r.Warn("the initial password of the config is in use: whoever can read the config can log in from a VM", newPassword(s))
+	default:
+		return
 	}
+	r.Warnings[len(r.Warnings)-1].Initial = true
 }
 
 // documented is the password that session-database.md gives to everybody.
