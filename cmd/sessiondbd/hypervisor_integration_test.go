@@ -82,6 +82,21 @@ func TestFreshHypervisor(t *testing.T) {
 	t.Run("a second apply changes and writes nothing", func(t *testing.T) { secondApply(t, h) })
 	t.Run("drift is repaired", func(t *testing.T) { drift(t, h) })
 	t.Run("a chain of others that drops the VMs is told of", func(t *testing.T) { otherChain(t, h) })
+	t.Run("nobody logs in while the rules are gone", func(t *testing.T) { noLogin(t, h) })
+	t.Run("a reload of nftables is one of ours", func(t *testing.T) {
+		must(t, h, "systemctl", "start", "nftables")
+		must(t, h, "systemctl", "reload", "nftables") // its file flushes everything
+		eventually(t, "the guard is back", 5*time.Second, func() bool {
+			_, _, code := run(t, h, "sh", "-c", "iptables -t mangle -S SESSIONDB-GUARD | grep -q DROP && ip6tables -t mangle -S SESSIONDB-GUARD | grep -q DROP")
+			return code == 0
+		})
+		eventually(t, "the reload was propagated", 5*time.Second, func() bool {
+			journal, err := h.Journal(t.Context(), "sessiondbd-firewall")
+			return err == nil && strings.Contains(journal, "config reloaded")
+		})
+		must(t, h, "systemctl", "stop", "nftables")
+		eventually(t, "converged", 10*time.Second, func() bool { _, _, code := run(t, h, "sessiondbd", "status"); return code == 0 })
+	})
 	t.Run("allow rules follow the bridges", func(t *testing.T) { bridges(t, h) })
 	t.Run("reload", func(t *testing.T) { reload(t, h) })
 	t.Run("PostgreSQL restarts", func(t *testing.T) {
@@ -253,4 +268,29 @@ func otherChain(t *testing.T, h *lab.Hypervisor) {
 		_, _, code := run(t, h, "sessiondbd", "status")
 		return code == 0
 	})
+}
+
+// noLogin keeps the door open, as long as our daemon is stopped in its tracks: no password opens what lies behind it.
+func noLogin(t *testing.T, h *lab.Hypervisor) {
+	must(t, h, "systemctl", "kill", "-s", "STOP", "sessiondbd-firewall")
+	defer must(t, h, "systemctl", "kill", "-s", "CONT", "sessiondbd-firewall")
+	must(t, h, "nft", "flush", "ruleset")
+	if err := tries(t, h.Outside, h.Outside.Gateway); err != nil {
+		t.Fatalf("the door is not open, which would prove nothing: %v", err)
+	}
+	must(t, h, "runuser", "-u", "postgres", "--", "psql", "-qc", "ALTER ROLE postgres PASSWORD 'postgres'")
+	defer must(t, h, "runuser", "-u", "postgres", "--", "psql", "-qc", "ALTER ROLE postgres PASSWORD NULL")
+	for _, tt := range []struct{ user, password, db string }{
+		{"sessionuser", documented, "sessiondb"}, {"sessionuser", documented, "postgres"}, {"postgres", "postgres", "sessiondb"}, {"postgres", "postgres", "postgres"},
+	} {
+		for _, host := range []string{h.Outside.Gateway, h.Outside.Gateway6, "10.1.0.1"} {
+			_, err := h.Outside.Exec(t.Context(), lab.Command{
+				Argv: []string{"psql", "-XAt", "-h", host, "-U", tt.user, "-d", tt.db, "-c", "SELECT 1"},
+				Env:  []string{"PGPASSWORD=" + tt.password, "PGCONNECT_TIMEOUT=3"},
+			})
+			if err == nil || !strings.Contains(err.Error(), "pg_hba.conf") {
+				t.Errorf("%s on %s by %s: %v", tt.user, tt.db, host, err)
+			}
+		}
+	}
 }
