@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"sessiondbd/internal/operate"
+)
 
 // completions offers the values of flags to the shell.
 func completions(c *cobra.Command) {
@@ -8,6 +12,7 @@ func completions(c *cobra.Command) {
 		"only":       {database, fire},
 		"log-format": {"auto", "journal", "text", "json"},
 		"log-level":  {"debug", "info", "warn", "error"},
+		"format":     operate.Formats,
 	} {
 		if c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil {
 			// Fails only for a flag that is not there, or was named twice.
