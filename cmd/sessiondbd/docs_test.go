@@ -215,10 +215,12 @@ func TestChangelogIsCurrent(t *testing.T) {
 // Values that a flag can have are offered.
 func TestCompletion(t *testing.T) {
 	for args, want := range map[string]string{
-		"plan --only ":         "database\nfirewall\n:4\n",
-		"status --log-format ": "auto\njournal\ntext\njson\n:4\n",
-		"apply --log-level ":   "debug\ninfo\nwarn\nerror\n:4\n",
-		"config sh":            "show\tprint the effective config, secrets hidden\n:4\n",
+		"plan --only ":           "database\nfirewall\n:4\n",
+		"status --log-format ":   "auto\njournal\ntext\njson\n:4\n",
+		"apply --log-level ":     "debug\ninfo\nwarn\nerror\n:4\n",
+		"connect-info ":          "vm1\nvm2\nvm3\nvm4\nvm5\n:4\n",
+		"connect-info --format ": "psql\nurl\nenv\npsycopg2\nnode\ngo\n:4\n",
+		"config sh":              "show\tprint the effective config, secrets hidden\n:4\n",
 	} {
 		var out bytes.Buffer
 		root := (&app{stdout: &out, stderr: io.Discard}).root()

@@ -20,6 +20,14 @@ type handover struct {
 	Path    string            `json:"path"`
 	Config  []byte            `json:"config"`
 	Secrets map[string]string `json:"secrets"` // plain: the type that hides them would hide them here too
+	// Faults are those of config and passwords, for who goes on all the same.
+	Faults faults `json:"faults"`
+}
+
+// faults are what is wrong with the config, and with the passwords that it names; empty: nothing.
+type faults struct {
+	Config  string `json:"config"`
+	Secrets string `json:"secrets"`
 }
 
 func (h handover) secrets() secrets {

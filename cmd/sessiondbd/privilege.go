@@ -18,7 +18,6 @@ import (
 	"github.com/coreos/go-systemd/v22/util"
 	"golang.org/x/sys/unix"
 
-	"sessiondbd/internal/config"
 	"sessiondbd/internal/postgres"
 	"sessiondbd/internal/systemd"
 )
@@ -26,7 +25,8 @@ import (
 // switchUser, when root runs us, runs the same command as the database's user and ends with its exit code: peer
 // authentication wants that user, and nothing that talks to the database needs root. What keeps it from that, and concerns
 // the database part alone, is returned as noUser. Who only looks makes no folders.
-func switchUser(cfg *config.Config, s secrets, firewall bool, opt options) (noUser, err error) {
+func switchUser(s setup, firewall bool, opt options) (noUser, err error) {
+	cfg := s.cfg
 	if os.Geteuid() != 0 || cfg.Database.OSUser == "root" {
 		return nil, nil
 	}
@@ -50,7 +50,7 @@ func switchUser(cfg *config.Config, s secrets, firewall bool, opt options) (noUs
 			return fmt.Errorf("a folder for the database's user: %w", err), nil
 		}
 	}
-	started, err := rerun(cfg, s, u, cred, firewall)
+	started, err := rerun(s, u, cred, firewall)
 	if !started {
 		return err, nil
 	}
@@ -91,9 +91,10 @@ func ownedDir(dir string, c *syscall.Credential) error {
 }
 
 // rerun never returns without an error: once started, the child's exit code ends the process.
-func rerun(cfg *config.Config, s secrets, u *user.User, cred *syscall.Credential, firewall bool) (started bool, err error) {
-	h := handover{Path: cfg.Path, Secrets: map[string]string{}}
-	for name, secret := range s {
+func rerun(s setup, u *user.User, cred *syscall.Credential, firewall bool) (started bool, err error) {
+	cfg := s.cfg
+	h := handover{Path: cfg.Path, Secrets: map[string]string{}, Faults: s.faults.text()}
+	for name, secret := range s.secrets {
 		h.Secrets[name] = string(secret)
 	}
 	if cfg.Path != "" {

@@ -48,7 +48,7 @@ func TestSessions(t *testing.T) {
 	})
 	t.Run("as a person reads it, and as the database's user", func(t *testing.T) {
 		r := s.runIn([]string{"runuser", "-u", "postgres", "--"}, "status", "--sessions")
-		r.check(t, "status --sessions", exitOK, "pending", "(no status)", "impossible: the foreign key", "queries over 5 s: none", "transactions over 60 s: none")
+		r.check(t, "status --sessions", exitOK, "pending", "(no status)", "impossible: the foreign key", "queries over 5 s: none", "transactions over 30 s: none")
 	})
 	t.Run("writes nothing", func(t *testing.T) {
 		before := s.sql("postgres", "SELECT pg_snapshot_xmax(pg_current_snapshot())")

@@ -20,6 +20,8 @@ type setup struct {
 	noUser error
 	// handed says that root has read the secrets for us: we cannot read them again.
 	handed bool
+	// faults are only there for who goes on in spite of them.
+	faults setupFaults
 }
 
 // setup reads config and secrets, and, when root runs a command that needs the database, goes on as the database's user.
@@ -42,7 +44,7 @@ func (a *app) setup(parts []string, opt options) (setup, error) {
 	if s.secrets, err = readSecrets(cfg); err != nil {
 		return setup{}, err
 	}
-	s.noUser, err = switchUser(cfg, s.secrets, a.has(fire), opt)
+	s.noUser, err = switchUser(s, a.has(fire), opt)
 	return s, err
 }
 

@@ -15,7 +15,7 @@ const (
 	// SlowQuery is from when on a query counts as slow: the documentation's five seconds.
 	SlowQuery = 5 * time.Second
 	// OldTransaction is from when on an open transaction holds others up: VACUUM keeps every row version since it began.
-	OldTransaction = time.Minute
+	OldTransaction = 30 * time.Second
 )
 
 // Session is somebody's connection to the session database. Times are in milliseconds; what does not apply is 0.

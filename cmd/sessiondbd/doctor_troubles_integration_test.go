@@ -1,0 +1,114 @@
+//go:build integration
+
+package main
+
+import "sessiondbd/internal/operate"
+
+// What is written between the quotes of a config is put into place, and taken away again, like this.
+func withConfig(text string) string {
+	return "cat >/etc/sessiondbd/config.yaml <<'EOF'\n" + text + "\nEOF\n"
+}
+
+const noConfig = ": >/etc/sessiondbd/config.yaml\n"
+
+// serviceTroubles are made while the daemons run.
+var serviceTroubles = []trouble{
+	{
+		name: "the daemon does not run", do: "systemctl stop sessiondbd", area: operate.AreaServices, severity: operate.Risk,
+		says: "sessiondbd.service does not run", remedy: "sudo systemctl enable --now sessiondbd", vm: "vm1",
+	},
+	{
+		name: "the firewall's daemon was killed and failed", area: operate.AreaServices, severity: operate.Risk,
+		do:   withConfig("firewall: {prot: 1}") + "systemctl restart sessiondbd-firewall || true\n" + noConfig,
+		says: "sessiondbd-firewall.service does not run (failed)", remedy: "sudo systemctl restart sessiondbd-firewall    # why",
+	},
+	{
+		name: "paused", do: "sessiondbd pause", area: operate.AreaServices, severity: operate.Risk, says: "sessiondbd.service is paused until", remedy: "sudo sessiondbd resume",
+	},
+	{
+		name: "a refused reload", do: withConfig("roles: [{name: sessionuser, conection_limit: 7}]") + "systemctl reload sessiondbd || true\n" + noConfig,
+		area: operate.AreaServices, severity: operate.Broken, says: "has refused the config on disk", remedy: "sudo systemctl reload sessiondbd",
+	},
+	{
+		name: "a bad config", do: withConfig("roles: [{name: sessionuser, conection_limit: 7}]"), undo: noConfig,
+		area: operate.AreaConfig, severity: operate.Broken, says: "conection_limit", remedy: "sudo sessiondbd config check",
+	},
+	{
+		name: "a password that everybody can read", do: "chmod 0644 " + credentialFile, undo: "chmod 0600 " + credentialFile,
+		area: operate.AreaSecrets, severity: operate.Broken, says: credentialFile, remedy: "sudo systemctl restart sessiondbd",
+	},
+	{
+		name: "a daemon that is not content", area: operate.AreaServices, severity: operate.Risk,
+		// Its own reason goes by too fast: the state is written as it would stand there.
+		do: withConfig("reconcile: {interval: 1h}") + "systemctl reload sessiondbd\n" + noConfig +
+			"sed -i 's/\"state\": \"converged\"/\"state\": \"degraded\"/; s/\"status\": \"/\"status\": \"degraded: somebody fights us, /' /run/sessiondbd/database/status.json",
+		undo: "systemctl restart sessiondbd", says: "sessiondbd.service says: degraded: somebody fights us", remedy: "journalctl",
+	},
+	{
+		name: "PostgreSQL is down, and the old units are still there", area: operate.AreaPostgreSQL, severity: operate.Broken, vm: "vm2", ends: "listener",
+		do:   "systemctl stop postgresql@15-main postgresql",
+		says: "PostgreSQL is not running", remedy: "sudo systemctl start postgresql",
+	},
+	{
+		name: "PostgreSQL hangs", do: "kill -STOP $(head -1 /var/lib/postgresql/15/main/postmaster.pid)", undo: "kill -CONT $(head -1 /var/lib/postgresql/15/main/postmaster.pid)",
+		area: operate.AreaPostgreSQL, severity: operate.Broken, says: "does not answer", remedy: "postgresql@15-main", vm: "vm2", ends: "listener",
+	},
+	{
+		name: "the user of the config is not there", do: withConfig("database: {os_user: nobodyhere}"), undo: noConfig,
+		area: operate.AreaPostgreSQL, severity: operate.Broken, says: "there is no user nobodyhere",
+	},
+}
+
+// networkTroubles lie between the VM and PostgreSQL.
+var networkTroubles = []trouble{
+	{
+		name: "a state file that is none", do: "mkdir -p /run/sessiondbd/database; echo x >/run/sessiondbd/database/status.json", undo: "rm /run/sessiondbd/database/status.json",
+		area: operate.AreaServices, severity: operate.Unseen, says: "sessiondbd.service: state",
+	},
+	{
+		name: "a gateway that is gone", do: "ip addr del 10.3.0.1/24 dev br-vm3", undo: "ip addr add 10.3.0.1/24 dev br-vm3",
+		area: operate.AreaNetworks, severity: operate.Broken, says: "vm3: no interface holds its gateway 10.3.0.1", remedy: "sudo ip address add 10.3.0.1/24 dev", vm: "vm3", ends: "interface",
+	},
+	{
+		name: "a bridge that is down", do: "ip link set br-vm4 down", area: operate.AreaNetworks, severity: operate.Broken,
+		says: "vm4: interface br-vm4 is down", remedy: "sudo ip link set br-vm4 up", vm: "vm4", ends: "interface",
+	},
+	{
+		name: "an interface that is not there", do: withConfig("networks: [{name: vm1, subnet: 10.1.0.0/24, gateway: 10.1.0.1, interface: br-none}]"), undo: noConfig,
+		area: operate.AreaNetworks, severity: operate.Broken, says: "there is no interface br-none", remedy: "interface: auto", vm: "vm1", ends: "interface",
+	},
+	{
+		name: "another interface than the config says", do: withConfig("networks: [{name: vm1, subnet: 10.1.0.0/24, gateway: 10.1.0.1, interface: br-vm2}]"), undo: noConfig,
+		area: operate.AreaNetworks, severity: operate.Broken, says: "10.1.0.1 is on br-vm1, the config says br-vm2", remedy: "set interface: br-vm1", vm: "vm1", ends: "interface",
+	},
+	{
+		name: "flushed rules", do: "nft flush ruleset", area: operate.AreaFirewall, severity: operate.Broken,
+		says: "firewall/ipv4 differs from the config: mangle/SESSIONDB-GUARD", remedy: "sudo sessiondbd apply", vm: "vm1",
+	},
+	{
+		name: "a guard without the VM", do: "iptables -t mangle -D SESSIONDB-GUARD -s 10.5.0.0/24 -i br-vm5 -j RETURN", area: operate.AreaFirewall, severity: operate.Broken,
+		says: "10.5.0.0/24", remedy: "sudo sessiondbd apply", vm: "vm5", ends: "guard",
+	},
+	{
+		name: "a chain of others", undo: "nft delete table inet other", area: operate.AreaFirewall, severity: operate.Broken,
+		do:   `nft 'table inet other { chain input { type filter hook input priority 10; policy accept; iifname "br-vm2" drop; }; }'`,
+		says: "chain inet other input (hook input) drops the connections of vm2", remedy: "nft 'insert rule inet other input", vm: "vm2", ends: "other chains",
+	},
+	{
+		name: "tools that are missing", do: "mv /usr/sbin/iptables /usr/sbin/iptables.off", undo: "mv /usr/sbin/iptables.off /usr/sbin/iptables",
+		area: operate.AreaFirewall, severity: operate.Broken, says: "no iptables in", remedy: "apt install iptables",
+	},
+	{
+		name: "nobody answers at a gateway", undo: "nft delete table ip loop", area: operate.AreaServer, severity: operate.Broken,
+		do:   `nft 'table ip loop { chain input { type filter hook input priority 20; iifname "lo" ip daddr 10.2.0.1 tcp dport 5432 reject with tcp reset; }; }'`,
+		says: "PostgreSQL does not answer on 10.2.0.1 (vm2), port 5432: connect: connection refused", remedy: "ss -ltnp 'sport = :5432'", vm: "vm2", ends: "listener",
+	},
+	{
+		name: "another port than the firewall guards", do: withConfig("firewall: {port: 5433}"), undo: noConfig, area: operate.AreaServer, severity: operate.Broken,
+		says: "PostgreSQL listens on port 5432, the firewall guards port 5433", remedy: "set firewall.port: 5432", vm: "vm1", ends: "listener",
+	},
+	{
+		name: "nothing is plugged in", do: "ip link set vm5 nomaster; ip link set br-vm4 down", undo: "ip link set vm5 master br-vm5; ip link set br-vm4 up",
+		area: operate.AreaNetworks, severity: operate.Broken, says: "br-vm4", vm: "vm5", ends: "interface", // the finding is another's: a VM may be off
+	},
+}

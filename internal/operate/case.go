@@ -1,0 +1,109 @@
+package operate
+
+import (
+	"net"
+	"net/netip"
+
+	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/role"
+	"sessiondbd/internal/server"
+	"sessiondbd/internal/systemd"
+)
+
+// Case is everything that doctor knows of a host. What could not be looked at is empty, and its plan says why.
+type Case struct {
+	ConfigPath string
+	// Config and Secrets are what is wrong with the config, and with the passwords that it names; nil: nothing. With a bad
+	// config what it wants is not known, and nothing is compared with it.
+	Config, Secrets error
+	Services        []Service
+	Units           []systemd.UnitState // of PostgreSQL and of our own
+	Oneshots        []systemd.ForeignUnit
+
+	Spec         firewall.Spec
+	Rules        firewall.Observation
+	FirewallPlan plan.Plan
+	Links        []Link
+	Neighbours   []firewall.Neighbour
+	Answers      map[netip.Addr]error // of the gateways that are there, when PostgreSQL was called on; nil: it answers
+
+	ServerWant   server.Want
+	Server       server.Observation
+	RoleWant     role.Want
+	Roles        role.Observation
+	Schema       int // version of the last migration; 0: there is none
+	DatabasePlan plan.Plan
+	Sessions     []Session
+	Disks        []Disk
+}
+
+// Service is one of our daemons, as its state file shows it.
+type Service struct {
+	Unit     string
+	Part     string
+	Running  bool
+	Status   string
+	Paused   bool   // by an administrator
+	Degraded bool   // or still waiting
+	Reload   string // why the config on disk is not in force
+	Err      error  // the state file cannot be read
+}
+
+// Link is an interface of this machine.
+type Link struct {
+	Name        string
+	Up, Carrier bool
+	Addresses   []netip.Addr
+}
+
+// Links lists the interfaces with their addresses.
+func Links() ([]Link, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var list []Link
+	for _, i := range all {
+		l := Link{Name: i.Name, Up: i.Flags&net.FlagUp != 0, Carrier: i.Flags&net.FlagRunning != 0}
+		addresses, err := i.Addrs()
+		if err != nil { // gone meanwhile
+			continue
+		}
+		for _, a := range addresses {
+			if p, err := netip.ParsePrefix(a.String()); err == nil {
+				l.Addresses = append(l.Addresses, p.Addr())
+			}
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+// link is the interface of that name.
+func (c *Case) link(name string) (Link, bool) {
+	for _, l := range c.Links {
+		if l.Name == name {
+			return l, true
+		}
+	}
+	return Link{}, false
+}
+
+// holder is the interface that holds an address.
+func (c *Case) holder(a netip.Addr) (Link, bool) {
+	for _, l := range c.Links {
+		for _, b := range l.Addresses {
+			if a == b {
+				return l, true
+			}
+		}
+	}
+	return Link{}, false
+}
+
+// rulesSeen says whether the firewall could be looked at.
+func (c *Case) rulesSeen() bool { return c.Config == nil && len(c.FirewallPlan.Unobserved) == 0 }
+
+// serverSeen says whether PostgreSQL answered what the plan asked.
+func (c *Case) serverSeen() bool { return c.Config == nil && len(c.Server.Server) > 0 }

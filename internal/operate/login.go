@@ -1,0 +1,88 @@
+package operate
+
+import (
+	"fmt"
+
+	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/role"
+	"sessiondbd/internal/server"
+)
+
+type warning = plan.Warning
+
+// listener is PostgreSQL at the gateway.
+func (c *Case) listener(w *Way, n firewall.Network) {
+	at := fmt.Sprintf("%s:%d", n.Gateway, c.Spec.Port)
+	remedy := fmt.Sprintf("sudo sessiondbd plan --only database; sudo ss -ltnp 'sport = :%d'", c.Spec.Port)
+	if c.down() {
+		remedy = "sudo systemctl start postgresql"
+	}
+	switch err, called := c.Answers[n.Gateway]; {
+	case !called:
+		w.add("listener", NotSeen, at+" is not there to be called", remedy)
+	case err != nil:
+		w.add("listener", Ends, fmt.Sprintf("PostgreSQL does not answer at %s: %v", at, err), remedy)
+	default:
+		w.add("listener", Passes, "PostgreSQL answers at "+at, "")
+	}
+}
+
+// login is what PostgreSQL asks of one role: the line of pg_hba.conf, the role, its password, its connections.
+func (c *Case) login(w *Way, j server.Judgement) {
+	const apply = "sudo sessiondbd apply --only database    # first, to see every line: sudo sessiondbd plan"
+	switch {
+	case !j.Served:
+		w.add(AreaHBA, Ends, j.Role+": "+j.Cause, apply)
+	case j.Cause != "":
+		w.add(AreaHBA, Doubt, j.Role+": "+j.Line+"; "+j.Cause, apply)
+	default:
+		w.add(AreaHBA, Passes, j.Role+": "+j.Line, "")
+	}
+	r, exists := c.Roles.Find(j.Role)
+	switch {
+	case !exists:
+		w.add("role", Ends, j.Role+" does not exist", apply)
+		return
+	case r.Expired:
+		w.add("role", Ends, j.Role+" has expired, at "+r.ValidUntil, fmt.Sprintf(`sudo -u postgres psql -c "ALTER ROLE \"%s\" VALID UNTIL 'infinity'"`, j.Role))
+	case !r.Login:
+		w.add("role", Ends, j.Role+" may not log in (NOLOGIN)", fmt.Sprintf(`sudo -u postgres psql -c 'ALTER ROLE "%s" LOGIN'`, j.Role))
+	default:
+		w.add("role", Passes, j.Role+" may log in", "")
+	}
+	c.password(w, j.Role)
+	used := c.used(j.Role)
+	saw := fmt.Sprintf("%s uses %d connections, without a limit", j.Role, used)
+	if r.ConnectionLimit >= 0 {
+		saw = fmt.Sprintf("%s uses %d of %d", j.Role, used, r.ConnectionLimit)
+	}
+	if r.ConnectionLimit >= 0 && used >= r.ConnectionLimit {
+		w.add("connections", Ends, saw, "sudo sessiondbd status --sessions    # from where; roles[].connection_limit in the config")
+	} else {
+		w.add("connections", Passes, saw, "")
+	}
+	if c.Schema == 0 {
+		w.add("schema", Ends, "there is no schema that sessiondbd knows", apply)
+	} else {
+		w.add("schema", Passes, fmt.Sprintf("%04d", c.Schema), "")
+	}
+}
+
+// password says what the VM has to know, as far as that can be told.
+func (c *Case) password(w *Way, name string) {
+	state := c.RoleWant.PasswordState(c.Roles, name)
+	saw := name + ": " + string(state)
+	switch state {
+	case role.PasswordNone, role.PasswordForeign:
+		w.add("password", Ends, saw, "sudo sessiondbd plan --only database    # names the command")
+	case role.PasswordDiffers:
+		w.add("password", Ends, saw, "sudo sessiondbd apply --only database")
+	case role.PasswordDocumented, role.PasswordInitial:
+		w.add("password", Doubt, saw+": whoever knows it gets in from a VM", "sudo sessiondbd plan --only database    # names the command that replaces it")
+	case role.PasswordUnknown:
+		w.add("password", Doubt, saw+": the VM has to have the same", "give it a known one: roles[].password in the config")
+	default:
+		w.add("password", Passes, saw, "")
+	}
+}

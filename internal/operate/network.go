@@ -1,0 +1,193 @@
+package operate
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/plan"
+	"sessiondbd/internal/server"
+)
+
+// networks judges the gateways and their interfaces. A bridge without carrier is a VM that is switched off: no fault.
+func (c *Case) networks(d *Diagnosis) {
+	up := 0
+	var off []string
+	for _, n := range c.Spec.Networks {
+		what, whyNot, remedy := c.gateway(n)
+		if what != "" {
+			d.find(AreaNetworks, Broken, what, whyNot, remedy)
+			continue
+		}
+		up++
+		if l, ok := c.holder(n.Gateway); ok && !l.Carrier {
+			off = append(off, n.Name)
+		}
+	}
+	saw := fmt.Sprintf("%d of %d gateways are there", up, len(c.Spec.Networks))
+	if len(off) > 0 {
+		saw += "; nothing plugged in (VM off?): " + strings.Join(off, ", ")
+	}
+	d.look(AreaNetworks, saw)
+}
+
+// gateway says what is wrong with one network's end on this host; empty: nothing.
+func (c *Case) gateway(n firewall.Network) (what, reason, remedy string) {
+	l, held := c.holder(n.Gateway)
+	device := n.Interface
+	if device == "" {
+		device = "INTERFACE"
+	}
+	address := fmt.Sprintf("sudo ip address add %s/%d dev %s && sudo ip link set %s up", n.Gateway, n.Subnet.Bits(), device, device)
+	switch _, exists := c.link(n.Interface); {
+	case n.Interface != "" && !exists:
+		return fmt.Sprintf("%s: there is no interface %s", n.Name, n.Interface), "the VM is not attached to this host; the rules let in what comes by that interface alone",
+			"ip -br address shows which there are; bring it up as the hypervisor's network configuration does, or name the right one in the config (interface: auto follows the address)"
+	case !held:
+		return fmt.Sprintf("%s: no interface holds its gateway %s", n.Name, n.Gateway), "the VM finds nobody at that address; it is let in as soon as the address appears",
+			"bring up its bridge as the hypervisor's network configuration does; by hand: " + address
+	case n.Interface != "" && l.Name != n.Interface:
+		return fmt.Sprintf("%s: its gateway %s is on %s, the config says %s", n.Name, n.Gateway, l.Name, n.Interface), "the rules let in what comes by the configured interface alone",
+			"set interface: " + l.Name + " (or auto) for " + n.Name + " in the config, then: sudo systemctl reload sessiondbd sessiondbd-firewall"
+	case !l.Up:
+		return fmt.Sprintf("%s: interface %s is down", n.Name, l.Name), "nothing passes it in either direction", "sudo ip link set " + l.Name + " up"
+	}
+	return "", "", ""
+}
+
+// absentGateway says whether a warning of the firewall is about a gateway that was found to be missing.
+func (c *Case) absentGateway(summary string) bool {
+	return slices.ContainsFunc(c.Spec.Networks, func(n firewall.Network) bool {
+		_, held := c.holder(n.Gateway)
+		return !held && strings.HasPrefix(summary, "no interface holds "+n.Gateway.String()+" ")
+	})
+}
+
+// rules sums up the firewall, whose findings are the plan's.
+func (c *Case) rules(d *Diagnosis) {
+	if !c.rulesSeen() {
+		return
+	}
+	others := "no chain of others in the way"
+	if n := len(c.Rules.Others); n > 0 {
+		others = fmt.Sprintf("%d of others judged", n)
+	}
+	d.look(AreaFirewall, fmt.Sprintf("%s, port %d, %d of %d networks let through; %s",
+		c.Rules.Backend, c.Spec.Port, firewall.Admitted(c.Spec, c.Rules), len(c.Spec.Networks), others))
+}
+
+// listening judges what answered at the gateways. Where the settings are wrong already, or PostgreSQL is down, silence is a
+// consequence.
+func (c *Case) listening(d *Diagnosis) {
+	answered := 0
+	var mute []string
+	var first error
+	for _, n := range c.Spec.Networks {
+		switch err, called := c.Answers[n.Gateway]; {
+		case called && err == nil:
+			answered++
+		case called:
+			mute = append(mute, fmt.Sprintf("%s (%s)", n.Gateway, n.Name))
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	if !c.down() && len(c.Answers) > 0 {
+		d.look(AreaServer, fmt.Sprintf("PostgreSQL answers on %d of %d gateways, port %d", answered, len(c.Spec.Networks), c.Spec.Port))
+	}
+	if len(mute) == 0 || c.down() || d.has(AreaServer, Broken) {
+		return
+	}
+	remedy := fmt.Sprintf("sudo ss -ltnp 'sport = :%d'; sudo nft list ruleset    # who listens where, and what rejects on the loopback", c.Spec.Port)
+	d.find(AreaServer, Broken, fmt.Sprintf("PostgreSQL does not answer on %s, port %d: %v", strings.Join(mute, ", "), c.Spec.Port, first), why[AreaServer], remedy)
+}
+
+// hba says from which networks a role cannot log in. Where the file is not ours to write, the plan has refused it already.
+func (c *Case) hba(d *Diagnosis) {
+	if !c.serverSeen() {
+		return
+	}
+	all := server.Judgements(c.ServerWant, c.Server)
+	served := 0
+	var list []string
+	for _, j := range all {
+		if j.Served {
+			served++
+			continue
+		}
+		list = append(list, fmt.Sprintf("%s as %s: %s", j.Network, j.Role, j.Cause))
+	}
+	d.look(AreaHBA, fmt.Sprintf("%d of %d ways in are open (a role from a network)", served, len(all)))
+	if len(list) == 0 || hasRefusal(c.DatabasePlan, server.HBAResource) {
+		return
+	}
+	d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool {
+		return f.Area == AreaHBA && strings.HasPrefix(f.What, server.HBAResource+" differs")
+	})
+	d.find(AreaHBA, Broken, "cannot log in: "+strings.Join(list, "; "), why[AreaHBA], "sudo sessiondbd apply --only database    # first, to see the lines: sudo sessiondbd plan")
+}
+
+func hasRefusal(p plan.Plan, resource string) bool {
+	return slices.ContainsFunc(p.Resources, func(r plan.Resource) bool { return r.Name == resource && len(r.Refusals) > 0 })
+}
+
+func (c *Case) database(d *Diagnosis) {
+	if !c.serverSeen() {
+		return
+	}
+	var roles []string
+	for _, r := range c.RoleWant.Roles {
+		shutOut(d, r.Name)
+		state := "may not log in"
+		if c.Roles.CanLogIn(r.Name) {
+			state = "may log in, password: " + string(c.RoleWant.PasswordState(c.Roles, r.Name))
+		}
+		roles = append(roles, r.Name+" "+state)
+	}
+	d.look(AreaDatabase, fmt.Sprintf("%s, schema %04d; %s", c.ServerWant.Database, c.Schema, strings.Join(roles, "; ")))
+}
+
+// shutOut raises what is a warning for a pass: whether a role may log in is its administrator's business, but no VM is served
+// while it may not.
+func shutOut(d *Diagnosis, role string) {
+	for i, f := range d.Findings {
+		if strings.HasPrefix(f.What, "role/"+role+": it may not log in") || strings.HasPrefix(f.What, "role/"+role+": it has no password") {
+			d.Findings[i].Severity = Broken
+		}
+	}
+}
+
+// limits tells of a VM or a role that has used up its connections: what it opens next is turned away.
+func (c *Case) limits(d *Diagnosis) {
+	if c.rulesSeen() && c.Spec.MaxConnections > 0 {
+		for _, n := range c.Spec.Networks {
+			if used := c.Rules.Passage(c.Spec, n).Used; used >= c.Spec.MaxConnections {
+				d.find(AreaActivity, Broken, fmt.Sprintf("%s holds %d of its %d connections", n.Name, used, c.Spec.MaxConnections), "the next one is reset by the firewall, so that one VM cannot take every place",
+					"sudo sessiondbd status --sessions    # what they do; then a smaller pool in the VM, or a higher firewall.max_connections_per_vm in the config")
+			}
+		}
+	}
+	for _, r := range c.RoleWant.Roles {
+		if used := c.used(r.Name); r.ConnectionLimit >= 0 && used >= r.ConnectionLimit && used > 0 {
+			d.find(AreaActivity, Broken, fmt.Sprintf("role %s has %d of its %d connections in use", r.Name, used, r.ConnectionLimit), "PostgreSQL refuses the next one: too many connections for role",
+				"sudo sessiondbd status --sessions    # from where; then smaller pools, or a higher roles[].connection_limit in the config")
+		}
+	}
+	if most, err := strconv.Atoi(c.Server.Value("max_connections")); err == nil && most > 0 && len(c.Sessions) >= most-3 {
+		d.find(AreaActivity, Broken, fmt.Sprintf("%d of max_connections = %d are in use", len(c.Sessions), most), "PostgreSQL refuses the next one: too many clients", "sudo sessiondbd status --sessions    # who they are")
+	}
+}
+
+// used counts the sessions of a role.
+func (c *Case) used(role string) int {
+	n := 0
+	for _, s := range c.Sessions {
+		if s.Role == role {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,115 @@
+package operate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sessiondbd/internal/systemd"
+)
+
+// services judges our own daemons.
+func (c *Case) services(d *Diagnosis) {
+	var running []string
+	for _, s := range c.Services {
+		switch {
+		case s.Err != nil:
+			d.find(AreaServices, Unseen, fmt.Sprintf("%s: %v", s.Unit, s.Err), "whether it runs, and what it verified last, is not known", asRoot)
+		case !s.Running:
+			d.find(AreaServices, Risk, s.Unit+" does not run"+stateOf(c.Units, s.Unit), c.idle(s), c.startRemedy(s))
+		case s.Paused:
+			d.find(AreaServices, Risk, s.Unit+" is "+s.Status, c.idle(s), "sudo sessiondbd resume")
+		default:
+			running = append(running, s.Unit)
+		}
+		if s.Running && s.Reload != "" {
+			d.find(AreaServices, Broken, s.Unit+" has refused the config on disk: "+s.Reload, "the one of before is in force, and a restart would fail",
+				"sudo sessiondbd config check && sudo systemctl reload "+strings.TrimSuffix(s.Unit, ".service"))
+		}
+	}
+	if len(running) > 0 {
+		d.look(AreaServices, strings.Join(running, ", ")+" running")
+	}
+}
+
+func (c *Case) idle(s Service) string {
+	if s.Part == "firewall" {
+		return "the rules that stand stay, but nobody puts them back when another tool flushes them, or follows a bridge"
+	}
+	return "nobody repairs schema, rights or pg_hba.conf when they drift, or ends transactions that are too old"
+}
+
+func (c *Case) startRemedy(s Service) string {
+	name := strings.TrimSuffix(s.Unit, ".service")
+	start := "sudo systemctl enable --now " + name
+	if systemd.Failed(c.Units, s.Unit) {
+		start = "sudo systemctl restart " + name + "    # why it failed: sudo journalctl -u " + name + " -n 30"
+	}
+	if c.Config != nil || c.Secrets != nil {
+		return "sudo sessiondbd config check && sudo systemctl restart " + name
+	}
+	return start
+}
+
+// stateOf is what systemd says of a unit, in brackets.
+func stateOf(units []systemd.UnitState, name string) string {
+	for _, u := range units {
+		if u.Name == name && u.Active != "" {
+			return " (" + u.Active + ")"
+		}
+	}
+	return ""
+}
+
+// restless tells of a daemon that is not content although this look has found nothing against it.
+func (c *Case) restless(d *Diagnosis) {
+	for _, s := range c.Services {
+		if s.Running && s.Degraded && !slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Severity != Risk }) {
+			d.find(AreaServices, Risk, s.Unit+" says: "+s.Status, "what it verified last is not what this look has found: somebody may be changing it to and fro",
+				"sudo journalctl -u "+strings.TrimSuffix(s.Unit, ".service")+" -n 30")
+		}
+	}
+}
+
+// postgresql says whether the server answers, and if not, what has become of its units.
+func (c *Case) postgresql(d *Diagnosis) {
+	if !c.down() {
+		if v := c.Server.Value("port"); c.Config == nil && v != "" {
+			d.look(AreaPostgreSQL, "answers; port "+v)
+		}
+		return
+	}
+	what := c.DatabasePlan.Unobserved[0].Err.Error()
+	var units []string
+	remedy := "sudo systemctl start postgresql"
+	for _, u := range c.Units {
+		if !strings.HasPrefix(u.Name, "postgresql") {
+			continue
+		}
+		units = append(units, u.Name+" is "+u.Active)
+		switch {
+		case u.Active == "failed" || u.Active == "activating":
+			remedy = fmt.Sprintf("sudo systemctl restart %s    # why it is not up: sudo journalctl -u %s -n 30", u.Name, u.Name)
+		case u.Active == "active" && strings.Contains(u.Name, "@"):
+			remedy = fmt.Sprintf("pg_lsclusters; sudo journalctl -u %s -n 30    # compare with database.url in the config", u.Name)
+		}
+	}
+	if len(units) > 0 {
+		what += " [" + strings.Join(units, ", ") + "]"
+	}
+	d.find(AreaPostgreSQL, Broken, what, why[AreaPostgreSQL]+"; schema, roles and pg_hba.conf could not be looked at", remedy)
+}
+
+// oneshots tells of the scripts of before where the plan could not.
+func (c *Case) oneshots(d *Diagnosis) {
+	if len(c.Oneshots) == 0 {
+		d.look(AreaUnits, "neither init-session-schema nor set-sessionuser-password")
+	}
+	for _, u := range c.Oneshots {
+		if slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Area == AreaUnits && strings.Contains(f.What, u.Path) }) {
+			continue
+		}
+		d.find(AreaUnits, Risk, fmt.Sprintf("%s of the shell scripts that sessiondbd replaces is still installed", u.Path), why[AreaUnits],
+			fmt.Sprintf("sudo systemctl disable --now %s; sudo rm -r %s; sudo systemctl daemon-reload", u.Name, u.Path))
+	}
+}

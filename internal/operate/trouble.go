@@ -1,0 +1,76 @@
+package operate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// few is how many of a kind are told one by one.
+const few = 5
+
+// activity tells of what has been running, or open, for long.
+func (c *Case) activity(d *Diagnosis) {
+	if c.down() || c.Sessions == nil {
+		return
+	}
+	clients := slices.DeleteFunc(slices.Clone(c.Sessions), Session.own)
+	late := slow(clients)
+	open := slices.DeleteFunc(old(clients), func(s Session) bool { // told as a query
+		return slices.ContainsFunc(late, func(l Session) bool { return l.PID == s.PID })
+	})
+	d.look(AreaActivity, fmt.Sprintf("%s; over %s: %s; over %s: %s",
+		counted(len(clients), "session"), brief(SlowQuery), counted(len(late), "slow query"), brief(OldTransaction), counted(len(open), "open transaction")))
+	for _, s := range open[:min(few, len(open))] {
+		d.find(AreaActivity, Risk, fmt.Sprintf("process %d (%s from %s) has had a transaction open for %s, state %s: %s",
+			s.PID, s.Role, Place(c.Spec, s.Address), brief(time.Duration(s.Transaction)*time.Millisecond), s.State, shorten(s.Query, 80)),
+			"its locks keep others waiting, and VACUUM cannot clean up behind it",
+			fmt.Sprintf("sudo -u postgres psql -c 'SELECT pg_terminate_backend(%d)'", s.PID))
+	}
+	for _, s := range late[:min(few, len(late))] {
+		waits := ""
+		if s.Waits != "" {
+			waits = ", waiting for " + s.Waits
+		}
+		d.find(AreaActivity, Risk, fmt.Sprintf("process %d (%s from %s) has been running a query for %s%s: %s",
+			s.PID, s.Role, Place(c.Spec, s.Address), brief(time.Duration(s.QueryAge)*time.Millisecond), waits, shorten(s.Query, 80)),
+			"it holds a connection, and perhaps locks, that others wait for",
+			fmt.Sprintf("sudo -u postgres psql -c 'SELECT pg_cancel_backend(%d)'", s.PID))
+	}
+}
+
+func counted(n int, noun string) string {
+	stem, y := strings.CutSuffix(noun, "y")
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case y:
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Disk is a file system that something has to fit into.
+type Disk struct {
+	Path string // a folder; while it does not exist, the nearest one above it was measured
+	For  string // what has to fit
+	Free int64  // in bytes, for the database's user
+	Need int64  // in bytes, at most
+	Err  error
+}
+
+// disk tells where a backup, or a restore beside the database, would not fit.
+func (c *Case) disk(d *Diagnosis) {
+	for _, k := range c.Disks {
+		switch {
+		case k.Err != nil:
+			d.find(AreaDisk, Unseen, fmt.Sprintf("%s: %v", k.Path, k.Err), "whether "+k.For+" fits is not known", asRoot)
+		case k.Free < k.Need:
+			d.find(AreaDisk, Risk, fmt.Sprintf("%s has %s free; %s may need %s", k.Path, size(k.Free), k.For, size(k.Need)), "it would stop halfway for want of space",
+				"df -h "+k.Path+"    # make room there, or mount a larger file system")
+		default:
+			d.look(AreaDisk, fmt.Sprintf("%s has %s free; %s needs at most %s", k.Path, size(k.Free), k.For, size(k.Need)))
+		}
+	}
+}
