@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"sessiondbd/internal/firewall"
@@ -29,7 +28,7 @@ type Session struct {
 	QueryAge    int    `json:"query_ms"`
 	Transaction int    `json:"transaction_ms"`
 	Waits       string `json:"waits_for"` // type of the event, as pg_stat_activity names it
-	Query       string `json:"query"`     // with its literals masked: they are data, or a password
+	Query       string `json:"query"`     // see mask
 }
 
 // activitySQL does not name the query of whoever asks. Only what the server knows of it is asked: no lock is taken.
@@ -41,7 +40,8 @@ const activitySQL = `SELECT pid, usename AS role, host(client_addr) AS address, 
 func activityQuery(database string, into *[]Session) postgres.Query {
 	return postgres.Query{Name: "sessions", SQL: activitySQL, Args: []string{database}, Into: into, Then: func() {
 		for i := range *into {
-			(*into)[i].Query = maskLiterals((*into)[i].Query)
+			s := &(*into)[i]
+			s.Query, s.Role, s.Application = mask(s.Query), printable(s.Role), printable(s.Application)
 		}
 	}}
 }
@@ -85,65 +85,4 @@ func Place(spec firewall.Spec, address string) string {
 		return "this host"
 	}
 	return address
-}
-
-// maskLiterals takes the constants out of a statement: quoted strings of every kind (PostgreSQL manual, 4.1.2), with what
-// follows one that was cut off.
-func maskLiterals(sql string) string {
-	var b strings.Builder
-	for i := 0; i < len(sql); {
-		c := sql[i]
-		switch tag := dollarTag(sql[i:]); {
-		case c == '\'':
-			i += quotedLength(sql[i:], i > 0 && (sql[i-1] == 'E' || sql[i-1] == 'e'))
-			b.WriteString("'…'")
-		case tag != "" && (i == 0 || !isWord(sql[i-1])):
-			end := strings.Index(sql[i+len(tag):], tag)
-			if end < 0 {
-				i = len(sql)
-			} else {
-				i += end + 2*len(tag)
-			}
-			b.WriteString("'…'")
-		default:
-			b.WriteByte(c)
-			i++
-		}
-	}
-	return strings.Join(strings.Fields(strings.ToValidUTF8(b.String(), "?")), " ")
-}
-
-// quotedLength is that of the literal at the beginning of text; doubled quotes, and after E escaped ones, do not end it.
-func quotedLength(text string, escapes bool) int {
-	for i := 1; i < len(text); i++ {
-		switch {
-		case text[i] == '\\' && escapes:
-			i++
-		case text[i] == '\'' && i+1 < len(text) && text[i+1] == '\'':
-			i++
-		case text[i] == '\'':
-			return i + 1
-		}
-	}
-	return len(text)
-}
-
-// dollarTag is the opening tag of a dollar-quoted literal at the beginning of text, or empty. $1 is a parameter.
-func dollarTag(text string) string {
-	if text[0] != '$' {
-		return ""
-	}
-	for i := 1; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '$':
-			return text[:i+1]
-		case !isWord(c) || i == 1 && c >= '0' && c <= '9':
-			return ""
-		}
-	}
-	return ""
-}
-
-func isWord(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
 }
