@@ -57,7 +57,7 @@ func (a *app) doctor(ctx context.Context, vm string) error {
 	case err != nil:
 		return err
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return errInterrupted
 	case !d.Healthy:
 		return code(exitFailure)
 	}
@@ -95,13 +95,10 @@ func surroundings(ctx context.Context, c *operate.Case) (err error) {
 		return err
 	}
 	var gateways []netip.Addr
+	held := operate.Holders(c.Links)
 	for _, n := range c.Spec.Networks {
-		for _, l := range c.Links {
-			for _, held := range l.Addresses {
-				if held == n.Gateway {
-					gateways = append(gateways, held)
-				}
-			}
+		if _, here := held[n.Gateway]; here {
+			gateways = append(gateways, n.Gateway)
 		}
 	}
 	c.Answers = operate.Call(ctx, gateways, c.Spec.Port)

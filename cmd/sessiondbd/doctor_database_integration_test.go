@@ -43,12 +43,12 @@ var databaseTroubles = []trouble{
 	},
 	{
 		name: "pg_hba.conf without our block", do: "sed -i /sessiondb/d /etc/postgresql/15/main/pg_hba.conf", area: operate.AreaHBA, severity: operate.Broken,
-		says: "vm5 (10.5.0.0/24) as sessionuser: no line lets it in", remedy: "sudo sessiondbd apply --only database", vm: "vm5", ends: operate.AreaHBA,
+		says: "vm5 (10.5.0.0/24) as sessionuser (no line lets it in)", remedy: "sudo sessiondbd apply --only database", vm: "vm5", ends: operate.AreaHBA,
 	},
 	{
 		name: "a line that rejects one VM", do: "sed -i '1i host sessiondb sessionuser 10.4.0.0/24 reject' /etc/postgresql/15/main/pg_hba.conf",
 		undo: "sed -i 1d /etc/postgresql/15/main/pg_hba.conf", area: operate.AreaHBA, severity: operate.Broken,
-		says: "vm4 (10.4.0.0/24) as sessionuser: /etc/postgresql/15/main/pg_hba.conf:1 rejects it", vm: "vm4", ends: operate.AreaHBA,
+		says: "vm4 (10.4.0.0/24) as sessionuser (/etc/postgresql/15/main/pg_hba.conf:1 rejects it)", vm: "vm4", ends: operate.AreaHBA,
 	},
 	{
 		name: "a role that may not log in", do: inDatabase + `"ALTER ROLE sessionuser NOLOGIN"`, area: operate.AreaDatabase, severity: operate.Broken,

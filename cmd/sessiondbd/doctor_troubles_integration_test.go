@@ -70,6 +70,10 @@ var networkTroubles = []trouble{
 		area: operate.AreaNetworks, severity: operate.Broken, says: "vm3: no interface holds its gateway 10.3.0.1", remedy: "sudo ip address add 10.3.0.1/24 dev", vm: "vm3", ends: "interface",
 	},
 	{
+		name: "two gateways that are gone", do: "ip addr del 10.3.0.1/24 dev br-vm3; ip addr del 10.5.0.1/24 dev br-vm5", undo: "ip addr add 10.3.0.1/24 dev br-vm3; ip addr add 10.5.0.1/24 dev br-vm5",
+		area: operate.AreaNetworks, severity: operate.Broken, says: "the gateways of vm3 (10.3.0.1), vm5 (10.5.0.1)", remedy: "sudo ip address add 10.3.0.1/24 dev", vm: "vm5", ends: "interface",
+	},
+	{
 		name: "a bridge that is down", do: "ip link set br-vm4 down", area: operate.AreaNetworks, severity: operate.Broken,
 		says: "vm4: interface br-vm4 is down", remedy: "sudo ip link set br-vm4 up", vm: "vm4", ends: "interface",
 	},

@@ -21,12 +21,7 @@ func (o Observation) Passage(spec Spec, n Network) Passage {
 		f = ipv4
 	}
 	rules := o.ruleset(f)
-	p := Passage{Guarded: len(jumps(rules.Mangle, mangle)) > 0 && rules.Mangle.Chain != nil}
-	for _, c := range o.Connections {
-		if a := c.Remote.Addr(); n.Subnet.Contains(a) && a != n.Gateway {
-			p.Used++
-		}
-	}
+	p := Passage{Guarded: len(jumps(rules.Mangle, mangle)) > 0 && rules.Mangle.Chain != nil, Used: o.Used(n)}
 	in, _ := peers(Spec{Networks: []Network{n}}, f, o.Addresses)
 	if len(in) == 0 {
 		return p
@@ -46,4 +41,15 @@ func (o Observation) Passage(spec Spec, n Network) Passage {
 		}
 	}
 	return p
+}
+
+// Used counts the connections with the port that a network holds.
+func (o Observation) Used(n Network) int {
+	used := 0
+	for _, c := range o.Connections {
+		if a := c.Remote.Addr(); n.Subnet.Contains(a) && a != n.Gateway {
+			used++
+		}
+	}
+	return used
 }

@@ -36,6 +36,8 @@ type Case struct {
 	DatabasePlan plan.Plan
 	Sessions     []Session
 	Disks        []Disk
+
+	held map[netip.Addr]int // of Holders, once it is asked for
 }
 
 // Service is one of our daemons, as its state file shows it.
@@ -92,14 +94,27 @@ func (c *Case) link(name string) (Link, bool) {
 
 // holder is the interface that holds an address.
 func (c *Case) holder(a netip.Addr) (Link, bool) {
-	for _, l := range c.Links {
-		for _, b := range l.Addresses {
-			if a == b {
-				return l, true
+	if c.held == nil {
+		c.held = Holders(c.Links)
+	}
+	i, held := c.held[a]
+	if !held {
+		return Link{}, false
+	}
+	return c.Links[i], true
+}
+
+// Holders maps each address of this machine to the interface that holds it, by its place in the list; of two to the first.
+func Holders(links []Link) map[netip.Addr]int {
+	held := map[netip.Addr]int{}
+	for i, l := range links {
+		for _, a := range l.Addresses {
+			if _, taken := held[a]; !taken {
+				held[a] = i
 			}
 		}
 	}
-	return Link{}, false
+	return held
 }
 
 // rulesSeen says whether the firewall could be looked at.

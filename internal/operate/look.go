@@ -16,6 +16,9 @@ import (
 	"sessiondbd/internal/postgres"
 )
 
+// callsAtATime is how many connections the server sees of it at once.
+const callsAtATime = 8
+
 // callWait bounds the wait for an answer of a server on this very host.
 const callWait = 3 * time.Second
 
@@ -25,8 +28,11 @@ func Call(ctx context.Context, addresses []netip.Addr, port uint16) map[netip.Ad
 	answers := map[netip.Addr]error{}
 	var mu sync.Mutex
 	var calls sync.WaitGroup
+	turns := make(chan struct{}, callsAtATime)
 	for _, a := range addresses {
+		turns <- struct{}{}
 		calls.Go(func() {
+			defer func() { <-turns }()
 			err := call(ctx, netip.AddrPortFrom(a, port))
 			mu.Lock()
 			defer mu.Unlock()

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,10 +16,12 @@ import (
 func (c *Case) networks(d *Diagnosis) {
 	up := 0
 	var off []string
+	c.absentGateways(d)
 	for _, n := range c.Spec.Networks {
-		what, whyNot, remedy := c.gateway(n)
-		if what != "" {
-			d.find(AreaNetworks, Broken, what, whyNot, remedy)
+		if what, reason, remedy := c.gateway(n); what != "" {
+			if !c.absent(n) {
+				d.find(AreaNetworks, Broken, what, reason, remedy)
+			}
 			continue
 		}
 		up++
@@ -28,9 +31,45 @@ func (c *Case) networks(d *Diagnosis) {
 	}
 	saw := fmt.Sprintf("%d of %d gateways are there", up, len(c.Spec.Networks))
 	if len(off) > 0 {
-		saw += "; nothing plugged in (VM off?): " + strings.Join(off, ", ")
+		saw += "; nothing plugged in (VM off?): " + some(off)
 	}
 	d.look(AreaNetworks, saw)
+}
+
+// absent says whether it is nothing but its address that a network lacks on this host.
+func (c *Case) absent(n firewall.Network) bool {
+	_, held := c.holder(n.Gateway)
+	return !held && n.Interface == ""
+}
+
+// absentGateways tells of them together: a host whose bridges are not up yet lacks all.
+func (c *Case) absentGateways(d *Diagnosis) {
+	var names []string
+	var first firewall.Network
+	for _, n := range c.Spec.Networks {
+		if c.absent(n) {
+			if names == nil {
+				first = n
+			}
+			names = append(names, fmt.Sprintf("%s (%s)", n.Name, n.Gateway))
+		}
+	}
+	switch what, reason, remedy := c.gateway(first); len(names) {
+	case 0:
+	case 1:
+		d.find(AreaNetworks, Broken, what, reason, remedy)
+	default:
+		d.find(AreaNetworks, Broken, "no interface holds the gateways of "+some(names), "the VMs find nobody at these addresses; they are let in as soon as the addresses appear", remedy+"    # and so on")
+	}
+}
+
+// some names the first of a list, and counts the rest.
+func some(list []string) string {
+	const most = 10
+	if len(list) > most {
+		return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+	}
+	return strings.Join(list, ", ")
 }
 
 // gateway says what is wrong with one network's end on this host; empty: nothing.
@@ -59,10 +98,14 @@ func (c *Case) gateway(n firewall.Network) (what, reason, remedy string) {
 
 // absentGateway says whether a warning of the firewall is about a gateway that was found to be missing.
 func (c *Case) absentGateway(summary string) bool {
-	return slices.ContainsFunc(c.Spec.Networks, func(n firewall.Network) bool {
-		_, held := c.holder(n.Gateway)
-		return !held && strings.HasPrefix(summary, "no interface holds "+n.Gateway.String()+" ")
-	})
+	rest, ok := strings.CutPrefix(summary, "no interface holds ")
+	word, _, _ := strings.Cut(rest, " ")
+	a, err := netip.ParseAddr(word)
+	if !ok || err != nil {
+		return false
+	}
+	_, held := c.holder(a)
+	return !held
 }
 
 // rules sums up the firewall, whose findings are the plan's.
@@ -102,7 +145,7 @@ func (c *Case) listening(d *Diagnosis) {
 		return
 	}
 	remedy := fmt.Sprintf("sudo ss -ltnp 'sport = :%d'; sudo nft list ruleset    # who listens where, and what rejects on the loopback", c.Spec.Port)
-	d.find(AreaServer, Broken, fmt.Sprintf("PostgreSQL does not answer on %s, port %d: %v", strings.Join(mute, ", "), c.Spec.Port, first), why[AreaServer], remedy)
+	d.find(AreaServer, Broken, fmt.Sprintf("PostgreSQL does not answer on %s, port %d: %v", some(mute), c.Spec.Port, first), why[AreaServer], remedy)
 }
 
 // hba says from which networks a role cannot log in. Where the file is not ours to write, the plan has refused it already.
@@ -118,7 +161,7 @@ func (c *Case) hba(d *Diagnosis) {
 			served++
 			continue
 		}
-		list = append(list, fmt.Sprintf("%s as %s: %s", j.Network, j.Role, j.Cause))
+		list = append(list, fmt.Sprintf("%s as %s (%s)", j.Network, j.Role, j.Cause))
 	}
 	d.look(AreaHBA, fmt.Sprintf("%d of %d ways in are open (a role from a network)", served, len(all)))
 	if len(list) == 0 || hasRefusal(c.DatabasePlan, server.HBAResource) {
@@ -127,7 +170,7 @@ func (c *Case) hba(d *Diagnosis) {
 	d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool {
 		return f.Area == AreaHBA && strings.HasPrefix(f.What, server.HBAResource+" differs")
 	})
-	d.find(AreaHBA, Broken, "cannot log in: "+strings.Join(list, "; "), why[AreaHBA], "sudo sessiondbd apply --only database    # first, to see the lines: sudo sessiondbd plan")
+	d.find(AreaHBA, Broken, "cannot log in: "+some(list), why[AreaHBA], "sudo sessiondbd apply --only database    # first, to see the lines: sudo sessiondbd plan")
 }
 
 func hasRefusal(p plan.Plan, resource string) bool {
@@ -164,7 +207,7 @@ func shutOut(d *Diagnosis, role string) {
 func (c *Case) limits(d *Diagnosis) {
 	if c.rulesSeen() && c.Spec.MaxConnections > 0 {
 		for _, n := range c.Spec.Networks {
-			if used := c.Rules.Passage(c.Spec, n).Used; used >= c.Spec.MaxConnections {
+			if used := c.Rules.Used(n); used >= c.Spec.MaxConnections {
 				d.find(AreaActivity, Broken, fmt.Sprintf("%s holds %d of its %d connections", n.Name, used, c.Spec.MaxConnections), "the next one is reset by the firewall, so that one VM cannot take every place",
 					"sudo sessiondbd status --sessions    # what they do; then a smaller pool in the VM, or a higher firewall.max_connections_per_vm in the config")
 			}
