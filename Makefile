@@ -20,23 +20,26 @@ GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 .DEFAULT_GOAL := build
 .PHONY: root setup-demo FORCE build install setup demo test check lint bench soak deb nix-eval help clean
 
-build: ## bin/sessiondbd, static
+build: ## bin/sessiondbd and bin/sessiondbd-metrics, static
 	$(BUILD) -o $(BINARY) ./cmd/sessiondbd
+	$(BUILD) -o $(BINARY)-metrics ./cmd/sessiondbd-metrics
 
 # What the package will do; with DESTDIR only the files.
 install: build ## install binary, units and config below DESTDIR, then tell systemd
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sessiondbd
-	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system deploy/systemd/*.service deploy/systemd/*.path
+	install -D -m 0755 $(BINARY)-metrics $(DESTDIR)$(PREFIX)/bin/sessiondbd-metrics
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system deploy/systemd/*.service deploy/systemd/*.path deploy/systemd/*.socket
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/postgresql@.service.d deploy/systemd/postgresql@.service.d/50-sessiondbd.conf
 	ln -sfn sessiondbd.service $(DESTDIR)/usr/lib/systemd/system/init-session-schema.service
 	install -D -m 0644 deploy/systemd/sessiondbd.sysusers $(DESTDIR)/usr/lib/sysusers.d/sessiondbd.conf
 	install -D -m 0644 deploy/systemd/sessiondbd.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sessiondbd.conf
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 deploy/man/sessiondbd.8
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 deploy/man/sessiondbd.8 deploy/man/sessiondbd-metrics.8
 	install -D -m 0644 deploy/completions/sessiondbd.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sessiondbd
 	install -D -m 0644 deploy/completions/sessiondbd.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sessiondbd
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d deploy/completions/sessiondbd.fish
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/sessiondbd deploy/doc/*.md
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/sessiondbd/examples deploy/systemd/examples/*.conf deploy/systemd/examples/*.service
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/sessiondbd/examples deploy/prometheus/*.yml deploy/grafana/*.json
 	[ -e $(DESTDIR)/etc/sessiondbd/config.yaml ] || install -D -m 0644 deploy/config.yaml $(DESTDIR)/etc/sessiondbd/config.yaml
 	[ -n "$(DESTDIR)" ] || { systemd-sysusers sessiondbd.conf && systemd-tmpfiles --create sessiondbd.conf && systemctl daemon-reload; }
 

@@ -90,6 +90,13 @@ var expectations = map[string]expectation{
 	},
 	"after": {check: documentedHost},
 
+	"metrics": {check: func(t *testing.T, r *result) {
+		documentedHost(t, r)
+		if have := r.Sockets["sessiondbd-metrics"]; !slices.Equal(have, []string{"sockets.target"}) {
+			t.Errorf("the socket of the metrics is wanted by %v", have)
+		}
+	}},
+
 	"backup":          {check: backup("*-*-* 02:00:00")},
 	"backup-own-time": {check: backup("*-*-* 04:30:00")},
 }
@@ -167,6 +174,9 @@ func documentedHost(t *testing.T, r *result) {
 		if len(s.ReloadTriggers) != 1 || s.StopIfChanged {
 			t.Errorf("%s: a new config must reload it, and a new version restart it without a stop: %+v", name, s)
 		}
+	}
+	if _, metrics := r.Services["sessiondbd-metrics"]; metrics {
+		t.Error("the metrics' unit is changed without a reason")
 	}
 	if !slices.ContainsFunc(fw.Path, func(p string) bool { return strings.HasSuffix(p, "-iptables") }) {
 		t.Errorf("the firewall's PATH lacks iptables: %v", fw.Path)

@@ -20,18 +20,19 @@ const evaluatedFile = "testdata/evaluated.json"
 
 // result is what one configuration comes to: view in tests/eval.nix.
 type result struct {
-	Error           bool               `json:"error"` // it does not evaluate
-	Failed          []string           `json:"failed"`
-	Warnings        []string           `json:"warnings"`
-	Etc             map[string]string  `json:"etc"`
-	Packages        []string           `json:"packages"`
-	UnitPackages    []string           `json:"unitPackages"`
-	TmpfilesPackage []string           `json:"tmpfilesPackages"`
-	TmpfilesRules   []string           `json:"tmpfilesRules"`
-	Users           []string           `json:"users"`
-	Services        map[string]service `json:"services"`
-	HasTarget       bool               `json:"hasTarget"`
-	Sysctl          map[string]any     `json:"sysctl"`
+	Error           bool                `json:"error"` // it does not evaluate
+	Failed          []string            `json:"failed"`
+	Warnings        []string            `json:"warnings"`
+	Etc             map[string]string   `json:"etc"`
+	Packages        []string            `json:"packages"`
+	UnitPackages    []string            `json:"unitPackages"`
+	TmpfilesPackage []string            `json:"tmpfilesPackages"`
+	TmpfilesRules   []string            `json:"tmpfilesRules"`
+	Users           []string            `json:"users"`
+	Services        map[string]service  `json:"services"`
+	HasTarget       bool                `json:"hasTarget"`
+	Sockets         map[string][]string `json:"sockets"` // what wants them
+	Sysctl          map[string]any      `json:"sysctl"`
 	Firewall        struct {
 		Enable   bool   `json:"enable"`   // NixOS's own
 		NFTables bool   `json:"nftables"` // which it then is made of

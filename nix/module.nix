@@ -57,6 +57,14 @@ let
     reloadTriggers = [ configFile ];
     stopIfChanged = false; # restart at the switch: the rules and the VMs' connections stay
   };
+
+  # As deploy/systemd/examples/tcp-administrator.conf has it. The servers' addresses are not known here: name them in
+  # IPAddressDeny and IPAddressAllow of the units to narrow it again.
+  remote = {
+    PrivateNetwork = false;
+    RestrictAddressFamilies = "AF_UNIX AF_INET AF_INET6";
+    IPAddressDeny = lib.mkDefault "";
+  };
 in
 {
   imports = [ ./options.nix ];
@@ -91,13 +99,7 @@ in
                 name: path: name + lib.optionalString (path != null) ":${toString path}"
               ) credentials;
             })
-            # As deploy/systemd/examples/tcp-administrator.conf has it. The servers' addresses are not known here: name them
-            # in IPAddressDeny and IPAddressAllow of this unit to narrow it again.
-            (lib.mkIf (!here) {
-              PrivateNetwork = false;
-              RestrictAddressFamilies = "AF_UNIX AF_INET AF_INET6";
-              IPAddressDeny = lib.mkDefault "";
-            })
+            (lib.mkIf (!here) remote)
           ];
         };
 
@@ -115,6 +117,10 @@ in
             ReadWritePaths = "-/run/xtables.lock";
           };
         };
+
+        # Its units are in the package; only who wants metrics has the port opened.
+        systemd.sockets.sessiondbd-metrics = lib.mkIf cfg.metrics.enable { wantedBy = [ "sockets.target" ]; };
+        systemd.services.sessiondbd-metrics = lib.mkIf (!here) { serviceConfig = remote; };
 
         # Only for its PATH: it calls systemctl. The path unit that starts it is pulled in by sessiondbd.service.
         systemd.services.sessiondbd-restart-postgresql = { };

@@ -124,6 +124,10 @@ in
       a dump of the session database every night at 02:00, compressed with zstd, by
       {option}`services.postgresqlBackup`'' ;
 
+    metrics.enable = lib.mkEnableOption ''
+      metrics for Prometheus at `http://127.0.0.1:19187/metrics`. A program of its own answers, which systemd starts at a
+      scrape and which ends when nobody asks'' ;
+
     checkRuleset = mkOption {
       type = types.bool;
       default = true;

@@ -27,9 +27,12 @@ buildGoModule rec {
   };
 
   # The NAR hash of what `go mod vendor` writes: `make nix-eval` renews it.
-  vendorHash = "sha256-KyyM/sBMptP7eYwqSrZchtrHYkuyr/vHJbECVkMYESg=";
+  vendorHash = "sha256-5M0KBgzPuudexmyouFgX2VzSmxoB+vgKTWpi3mokj/M=";
 
-  subPackages = [ "cmd/sessiondbd" ];
+  subPackages = [
+    "cmd/sessiondbd"
+    "cmd/sessiondbd-metrics"
+  ];
   env.CGO_ENABLED = 0; # one static binary
   ldflags = [
     "-s"
@@ -43,7 +46,7 @@ buildGoModule rec {
 
   # The units' text has one source; only the place of the program differs.
   postInstall = ''
-    for unit in deploy/systemd/*.service deploy/systemd/*.path; do
+    for unit in deploy/systemd/*.service deploy/systemd/*.path deploy/systemd/*.socket; do
       install -D -m 0644 "$unit" "$out/lib/systemd/system/''${unit##*/}"
       sed -i "s|/usr/bin/sessiondbd|$out/bin/sessiondbd|g" "$out/lib/systemd/system/''${unit##*/}"
     done

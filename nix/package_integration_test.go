@@ -87,7 +87,7 @@ func TestVendorHash(t *testing.T) {
 	if m == nil {
 		t.Fatal("package.nix has no vendorHash")
 	}
-	command(t, source, "go", "build", "-mod=vendor", "-o", os.DevNull, "./cmd/sessiondbd")
+	command(t, source, "go", "build", "-mod=vendor", "-o", os.DevNull, "./cmd/...")
 	if m[1] == want {
 		return
 	}
@@ -131,7 +131,9 @@ in { inherit (p) pname version postInstall ldflags subPackages env; }`)
 func installPackage(t *testing.T, out, place string) {
 	t.Helper()
 	d, source := packageDerivation(t), packageSource(t)
-	command(t, source, "go", "build", "-trimpath", "-ldflags="+strings.Join(d.Ldflags, " "), "-o", filepath.Join(out, "bin")+"/", "./"+d.SubPackages[0])
+	for _, program := range d.SubPackages {
+		command(t, source, "go", "build", "-trimpath", "-ldflags="+strings.Join(d.Ldflags, " "), "-o", filepath.Join(out, "bin")+"/", "./"+program)
+	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", d.PostInstall)
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "out="+out)
@@ -173,7 +175,7 @@ func TestPackage(t *testing.T) {
 		}
 	}
 	units := 0
-	for _, pattern := range []string{"*.service", "*.path"} {
+	for _, pattern := range []string{"*.service", "*.path", "*.socket"} {
 		files, err := filepath.Glob(filepath.Join(top, "deploy/systemd", pattern))
 		must(t, err)
 		for _, file := range files {
@@ -190,7 +192,7 @@ func TestPackage(t *testing.T) {
 			}
 		}
 	}
-	if units < 4 {
+	if units < 6 {
 		t.Errorf("only %d units", units)
 	}
 	for _, pattern := range []string{"deploy/man/*.8:share/man/man8", "deploy/*/*.catalog:lib/systemd/catalog"} {

@@ -72,6 +72,7 @@ func (r *result) postgresqlConf(hba, ident string) string {
 // for more.
 func TestDropInsKeepTheHardening(t *testing.T) {
 	e := committed(t)
+	remote := []string{"IPAddressDeny", "PrivateNetwork", "RestrictAddressFamilies"}
 	may := map[string]map[string][]string{ // case, unit, keys
 		"password-file":           {"sessiondbd": {"LoadCredential"}},
 		"hypervisor":              {"sessiondbd": {"LoadCredential"}},
@@ -80,8 +81,8 @@ func TestDropInsKeepTheHardening(t *testing.T) {
 		"booted":                  {"sessiondbd": {"LoadCredential"}},
 		"credential-in-credstore": {"sessiondbd": {"LoadCredential"}},
 		"credentials":             {"sessiondbd": {"LoadCredential"}},
-		"remote":                  {"sessiondbd": {"IPAddressDeny", "PrivateNetwork", "RestrictAddressFamilies"}},
-		"remote-url":              {"sessiondbd": {"IPAddressDeny", "PrivateNetwork", "RestrictAddressFamilies"}},
+		"remote":                  {"sessiondbd": remote, "sessiondbd-metrics": remote},
+		"remote-url":              {"sessiondbd": remote, "sessiondbd-metrics": remote},
 		"firewall-legacy":         {"sessiondbd-firewall": {"AmbientCapabilities", "CapabilityBoundingSet", "ExecStartPre", "ReadWritePaths", "RestrictAddressFamilies"}},
 	}
 	for name, want := range expectations {

@@ -11,7 +11,7 @@ umask 022
 # copyright OUT: our own notice, then those of all modules that are linked in, as their licences ask for.
 copyright() {
 	cat deploy/package/copyright
-	"$GO" list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/sessiondbd |
+	"$GO" list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/sessiondbd ./cmd/sessiondbd-metrics |
 		LC_ALL=C sort -u | while read -r path version dir; do
 		printf '\n%s\n%s %s\n\n' ------------------------------------------------------------------------ "$path" "$version"
 		# A module without a licence ends the build here: it may not be passed on.
@@ -32,7 +32,7 @@ for ARCH in "$@"; do
 	rm -rf "$STAGE"
 	# A make of its own, so that nothing but it compiles for the other architecture.
 	make --no-print-directory install GOOS=linux GOARCH="$ARCH" BINARY="$STAGE/.binary" DESTDIR="$STAGE" PREFIX=/usr VERSION="$VERSION" COMMIT="$COMMIT" GO="$GO" >/dev/null
-	rm "$STAGE/.binary"
+	rm "$STAGE/.binary" "$STAGE/.binary-metrics"
 	doc=$STAGE/usr/share/doc/sessiondbd
 	copyright >"$doc/copyright"
 	cp deploy/package/changelog "$doc/changelog"

@@ -67,22 +67,28 @@ func old(all []Session) []Session {
 	return list
 }
 
+// The places that no network is.
+const (
+	ThisHost = "this host"
+	Itself   = "sessiondbd itself"
+)
+
 // Place is where a session comes from, in the config's words: the name of a VM's network, or the address.
 func Place(spec firewall.Spec, address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
-		return "this host"
+		return ThisHost
 	}
 	for _, n := range spec.Networks {
 		switch {
 		case n.Gateway == a.Unmap(): // a gateway is the host's own
-			return "this host"
+			return ThisHost
 		case n.Subnet.Contains(a.Unmap()):
 			return n.Name
 		}
 	}
 	if a.IsLoopback() {
-		return "this host"
+		return ThisHost
 	}
 	return address
 }

@@ -19,6 +19,8 @@ type Sessions struct {
 	MaxConnections int       `json:"max_connections"`
 	Slow           []Session `json:"slow_queries"`
 	Old            []Session `json:"long_transactions"`
+
+	facts sessionsFacts
 }
 
 // Table is public.session counted. Sizes are in bytes, with TOAST.
@@ -47,13 +49,6 @@ type Connections struct {
 	Active int    `json:"active"`
 	// Waiting are idle inside a transaction.
 	Waiting int `json:"idle_in_transaction"`
-}
-
-// lookOnly bounds what a look may do to others: it cannot write, and waits for no lock that an ALTER TABLE queues behind.
-const lookOnly = `SELECT concat(set_config('transaction_read_only', 'on', true), set_config('lock_timeout', '1s', true)) AS done`
-
-type done struct {
-	Done string `json:"done"`
 }
 
 type sessionsFacts struct {
@@ -101,42 +96,57 @@ const orphansSQL = `SELECT count(*) AS n FROM public.session s WHERE s.parent IS
 // LookAtSessions asks in two round trips: who is there, which nothing can block, then the table. With an error of the
 // second the answer to the first is returned, too. It writes nothing.
 func LookAtSessions(ctx context.Context, c *postgres.Conn, spec firewall.Spec) (Sessions, error) {
+	s, err := LookAround(ctx, c, spec, Bounds{})
+	if err != nil {
+		return s, err
+	}
+	t, err := s.LookInside(ctx, c, Bounds{})
+	var orphans []number
+	if err == nil && !t.Guarded {
+		err = tableError(ctx, c.Ask(ctx, []postgres.Query{Bounds{}.query(""), {Name: "orphans", SQL: orphansSQL, Into: &orphans}}))
+	}
+	if err != nil {
+		return s, err
+	}
+	for _, r := range orphans {
+		t.Orphans = r.Rows
+	}
+	s.Table = t
+	return s, nil
+}
+
+// LookAround asks in one round trip, which no lock can hold up, who is there. Table stays nil.
+func LookAround(ctx context.Context, c *postgres.Conn, spec firewall.Spec, b Bounds) (Sessions, error) {
 	s := Sessions{Database: c.Database}
 	var all []Session
 	var facts []sessionsFacts
-	var bounded []done
-	err := c.Ask(ctx, []postgres.Query{
-		{Name: "the bounds of a look", SQL: lookOnly, Into: &bounded},
-		{Name: "the database", SQL: factsSQL, Into: &facts},
-		activityQuery(c.Database, &all),
-	})
+	err := c.Ask(ctx, []postgres.Query{b.query(b.Around), {Name: "the database", SQL: factsSQL, Into: &facts}, activityQuery(c.Database, &all)})
 	if err != nil || len(facts) != 1 {
 		return s, err
 	}
-	s.DatabaseBytes, s.MaxConnections = facts[0].Bytes, facts[0].Max
+	s.facts, s.DatabaseBytes, s.MaxConnections = facts[0], facts[0].Bytes, facts[0].Max
 	s.Connections, s.Slow, s.Old = connectionsOf(spec, all), named(spec, slow(all)), named(spec, old(all))
-	if !facts[0].Table {
-		return s, postgres.NewError(postgres.NoDatabase, fmt.Sprintf("database %s has no table public.session: see sudo sessiondbd plan", c.Database))
+	return s, nil
+}
+
+// LookInside counts the table in one round trip, orphans left out. An error of class Busy: it is locked, or that took too long.
+func (s Sessions) LookInside(ctx context.Context, c *postgres.Conn, b Bounds) (*Table, error) {
+	if !s.facts.Table {
+		return nil, postgres.NewError(postgres.NoDatabase, fmt.Sprintf("database %s has no table public.session: see sudo sessiondbd plan", c.Database))
 	}
 	var counts []countRow
 	var sizes []sizeRow
-	var children, orphans []number
-	err = c.Ask(ctx, []postgres.Query{
-		{Name: "the bounds of a look", SQL: lookOnly, Into: &bounded},
+	var children []number
+	err := c.Ask(ctx, []postgres.Query{
+		b.query(b.Inside),
 		{Name: "sizes", SQL: sizeSQL, Into: &sizes},
 		{Name: "counts", SQL: countSQL, Into: &counts},
 		{Name: "children", SQL: childrenSQL, Into: &children},
 	})
-	if err == nil && !facts[0].Guarded {
-		err = c.Ask(ctx, []postgres.Query{{Name: "the bounds of a look", SQL: lookOnly, Into: &bounded}, {Name: "orphans", SQL: orphansSQL, Into: &orphans}})
+	if err != nil {
+		return nil, tableError(ctx, err)
 	}
-	switch {
-	case postgres.ClassOf(err) == postgres.Busy && ctx.Err() == nil:
-		return s, postgres.NewError(postgres.Busy, "the table public.session is locked and was not counted: see the transactions above, end one with SELECT pg_terminate_backend(PID), or try again")
-	case err != nil:
-		return s, fmt.Errorf("the table public.session: %w", err)
-	}
-	t := &Table{Statuses: []StatusCount{}, Guarded: facts[0].Guarded}
+	t := &Table{Statuses: []StatusCount{}, Guarded: s.facts.Guarded}
 	for _, r := range counts {
 		t.Rows += r.Rows
 		t.Statuses = append(t.Statuses, StatusCount(r))
@@ -147,11 +157,18 @@ func LookAtSessions(ctx context.Context, c *postgres.Conn, spec firewall.Spec) (
 	for _, r := range children {
 		t.Children = r.Rows
 	}
-	for _, r := range orphans {
-		t.Orphans = r.Rows
+	return t, nil
+}
+
+// tableError says what keeps the table from being counted, or nil.
+func tableError(ctx context.Context, err error) error {
+	switch {
+	case postgres.ClassOf(err) == postgres.Busy && ctx.Err() == nil:
+		return postgres.NewError(postgres.Busy, "the table public.session is locked and was not counted: see the transactions above, end one with SELECT pg_terminate_backend(PID), or try again")
+	case err != nil:
+		return fmt.Errorf("the table public.session: %w", err)
 	}
-	s.Table = t
-	return s, nil
+	return nil
 }
 
 // connectionsOf counts by place and role; networks come in the config's order, everybody else behind them.
@@ -186,7 +203,7 @@ func connectionsOf(spec firewall.Spec, all []Session) []Connections {
 		case isNetwork(spec, from):
 			continue
 		case s.own():
-			from = "sessiondbd itself"
+			from = Itself
 		}
 		add(s, from)
 	}

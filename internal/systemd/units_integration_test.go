@@ -31,6 +31,7 @@ func installed(t *testing.T) string {
 	}
 	copyTo("*.service", units)
 	copyTo("*.path", units)
+	copyTo("*.socket", units)
 	copyTo("postgresql@.service.d/*.conf", filepath.Join(units, "postgresql@.service.d"))
 	for name, text := range map[string]string{
 		"postgresql.service":  "[Service]\nType=oneshot\nExecStart=/bin/true\nRemainAfterExit=yes\n",
@@ -43,7 +44,7 @@ func installed(t *testing.T) string {
 	} {
 		write(t, filepath.Join(units, name), text, 0o644)
 	}
-	for _, bin := range []string{"usr/bin/sessiondbd", "bin/true", "usr/bin/true"} {
+	for _, bin := range []string{"usr/bin/sessiondbd", "usr/bin/sessiondbd-metrics", "bin/true", "usr/bin/true"} {
 		write(t, filepath.Join(root, bin), "#!/bin/sh\n", 0o755)
 	}
 	write(t, filepath.Join(root, "etc/passwd"), "root:x:0:0::/root:/bin/sh\npostgres:x:100:102::/:/bin/sh\nsessiondbd-firewall:x:997:997::/:/bin/false\n", 0o644)
@@ -73,7 +74,7 @@ func TestUnitsVerify(t *testing.T) {
 	root := installed(t)
 	verify := func() (string, error) {
 		return analyze(t, "verify", "--root="+root, "--man=no", "--recursive-errors=yes", "sessiondbd.service",
-			"sessiondbd-firewall.service", "sessiondbd-restart-postgresql.path", "sessiondbd-restart-postgresql.service", "postgresql@15-main.service")
+			"sessiondbd-firewall.service", "sessiondbd-restart-postgresql.path", "sessiondbd-restart-postgresql.service", "sessiondbd-metrics.socket", "sessiondbd-metrics.service", "postgresql@15-main.service")
 	}
 	if out, err := verify(); err != nil || strings.TrimSpace(out) != "" {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
@@ -96,6 +97,7 @@ func TestUnitsAreHardened(t *testing.T) {
 		"sessiondbd.service":                    0.3,
 		"sessiondbd-firewall.service":           1.2,
 		"sessiondbd-restart-postgresql.service": 1.5,
+		"sessiondbd-metrics.service":            0.3,
 	} {
 		security := func(limit float64) (string, error) {
 			return analyze(t, "security", "--offline=yes", "--root="+root, "--no-pager",

@@ -61,6 +61,14 @@ func TestUnitsFollowTheRules(t *testing.T) {
 		{fw, "Service.CapabilityBoundingSet", []string{"CAP_NET_ADMIN"}},
 		{"postgresql@.service.d/50-sessiondbd.conf", "Unit.After", []string{fw}},
 		{"postgresql@.service.d/50-sessiondbd.conf", "Unit.Wants", []string{fw}},
+		{"sessiondbd-metrics.socket", "Socket.ListenStream", []string{"127.0.0.1:19187"}},
+		{"sessiondbd-metrics.socket", "Socket.IPAddressDeny", []string{"any"}},
+		{"sessiondbd-metrics.socket", "Socket.IPAddressAllow", []string{"localhost"}},
+		{"sessiondbd-metrics.socket", "Install.WantedBy", []string{"sockets.target"}},
+		{"sessiondbd-metrics.service", "Unit.Requires", []string{"sessiondbd-metrics.socket"}},
+		{"sessiondbd-metrics.service", "Service.User", []string{"postgres"}},
+		{"sessiondbd-metrics.service", "Service.RestrictAddressFamilies", []string{"AF_UNIX"}},
+		{"sessiondbd-metrics.service", "Service.PrivateNetwork", []string{"yes"}},
 		{"sessiondbd-restart-postgresql.path", "Path.PathExists", []string{"/run/sessiondbd/database/restart-postgresql"}},
 	}
 	for _, tt := range tests {
@@ -93,8 +101,10 @@ func TestUnitsAvoidTheTraps(t *testing.T) {
 		}
 	}
 	db, fw := settings(t, "sessiondbd.service"), settings(t, "sessiondbd-firewall.service")
-	if v, ok := db["Service.RemoveIPC"]; ok {
-		t.Errorf("RemoveIPC=%s with User=postgres deletes the server's shared memory", v)
+	for _, s := range []map[string][]string{db, settings(t, "sessiondbd-metrics.service")} {
+		if v, ok := s["Service.RemoveIPC"]; ok {
+			t.Errorf("RemoveIPC=%s with User=postgres deletes the server's shared memory", v)
+		}
 	}
 	if v := words(db, "Service.CapabilityBoundingSet"); len(v) > 0 {
 		t.Errorf("the database part has capabilities: %s", v)

@@ -334,6 +334,8 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
     { systemd.services.init-session-schema.enable = false; }
   ];
 
+  metrics = on { metrics.enable = true; };
+
   backup = on { backup.enable = true; };
   backup-own-time = [
     (on { backup.enable = true; })

@@ -49,6 +49,7 @@ let
       tmpfilesRules = config.systemd.tmpfiles.rules;
       users = lib.attrNames config.users.users;
       services = lib.mapAttrs (_: service) config.systemd.services;
+      sockets = lib.mapAttrs (_: s: s.wantedBy) config.systemd.sockets;
       hasTarget = config.systemd.targets ? postgresql;
       sysctl = config.boot.kernel.sysctl;
       firewall = {

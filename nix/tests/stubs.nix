@@ -62,6 +62,9 @@ in
     systemd.tmpfiles.packages = list types.package;
     systemd.tmpfiles.rules = list types.str;
     systemd.services = set service;
+    systemd.sockets = set (closed {
+      wantedBy = list types.str;
+    });
     systemd.targets = set (closed {
       wantedBy = list types.str;
       requires = list types.str;
