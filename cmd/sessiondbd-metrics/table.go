@@ -34,7 +34,7 @@ func define(kind prometheus.ValueType, name, help string, labels ...string) *met
 // What is known without asking anybody.
 var (
 	buildInfo = define(gauge, "build_info", "Always 1; version, commit and Go version of what answers.", "version", "commit", "goversion")
-	up        = define(gauge, "up", "1 if the part answers: database and firewall are the daemons, postgresql is the server (left out while paused), table is public.session, which was counted.", "part")
+	up        = define(gauge, "up", "1 if the part answers: database and firewall are the daemons, postgresql is the server with the session database (left out while paused), table is public.session, which was counted.", "part")
 )
 
 // What the daemons write into their state files. Counters begin at zero when the daemon starts.
