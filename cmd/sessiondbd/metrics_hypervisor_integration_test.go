@@ -16,6 +16,7 @@ import (
 func TestMetrics(t *testing.T) {
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {
+			t.Parallel()
 			h := metricsHost{boot(t, lab.Options{Suite: suite}), t}
 			if _, _, code := h.ask("127.0.0.1"); code == 0 {
 				t.Error("somebody answers before the socket is enabled")
