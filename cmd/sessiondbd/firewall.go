@@ -19,10 +19,14 @@ type firewallHost struct {
 	tools  *firewall.Host
 	own    firewall.Writers // tells our own events from those of others
 	last   firewall.Observation
+
+	apart []firewall.Restore // of the plan that comes next
+	ahead *firewall.Ahead
 }
 
 // Plan observes with one save a family, then compares.
 func (h *firewallHost) Plan(ctx context.Context) plan.Plan {
+	h.settle()
 	o, err := h.observe(ctx)
 	if err != nil {
 		return plan.Plan{Unobserved: []plan.Failure{{Resource: "firewall/ipv4", Err: err}, {Resource: "firewall/ipv6", Err: err}}}
@@ -31,7 +35,15 @@ func (h *firewallHost) Plan(ctx context.Context) plan.Plan {
 	if h.absent {
 		return plan.Plan{Resources: firewall.Absent(o)}
 	}
-	return plan.Plan{Resources: firewall.Diff(h.spec, o)}
+	p := plan.Plan{Resources: firewall.Diff(h.spec, o)}
+	h.apart = firewall.Apart(p.Resources)
+	return p
+}
+
+// settle ends what was begun ahead.
+func (h *firewallHost) settle() {
+	h.ahead.Wait()
+	h.ahead, h.apart = nil, nil
 }
 
 func (h *firewallHost) observe(ctx context.Context) (firewall.Observation, error) {
@@ -54,11 +66,17 @@ func (h *firewallHost) Foresees() bool { return true }
 // Begin takes the lock: between reading the rules and one restore of ours another's restore would leave its jumps twice.
 func (h *firewallHost) Begin(ctx context.Context) (plan.Executor, func(), error) {
 	unlock, err := lockFirewall(ctx)
-	return h, unlock, err
+	return h, func() { h.settle(); unlock() }, err
 }
 
-// Execute carries out a step with the tools that the look before it opened.
+// Execute carries out a step with the tools that the look before it opened. With the first, those of the other family begin.
 func (h *firewallHost) Execute(ctx context.Context, s plan.Step) error {
+	if len(h.apart) > 0 {
+		h.ahead, h.apart = h.tools.Ahead(ctx, h.apart), nil
+	}
+	if err, was := h.ahead.Result(s); was {
+		return err
+	}
 	return h.tools.Execute(ctx, s)
 }
 
