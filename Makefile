@@ -33,6 +33,7 @@ install: build ## install binary, units and config below DESTDIR, then tell syst
 	ln -sfn sessiondbd.service $(DESTDIR)/usr/lib/systemd/system/init-session-schema.service
 	install -D -m 0644 deploy/systemd/sessiondbd.sysusers $(DESTDIR)/usr/lib/sysusers.d/sessiondbd.conf
 	install -D -m 0644 deploy/systemd/sessiondbd.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sessiondbd.conf
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/catalog deploy/catalog/sessiondbd.catalog
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 deploy/man/sessiondbd.8 deploy/man/sessiondbd-metrics.8
 	install -D -m 0644 deploy/completions/sessiondbd.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sessiondbd
 	install -D -m 0644 deploy/completions/sessiondbd.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sessiondbd

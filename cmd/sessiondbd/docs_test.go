@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"sessiondbd/internal/systemd"
 )
 
 var update = flag.Bool("update", false, "write generated files anew")
@@ -24,6 +26,7 @@ const deploy = "../../deploy/"
 func TestDocs(t *testing.T) {
 	root := (&app{}).root()
 	generated := map[string]func() []byte{
+		"catalog/sessiondbd.catalog": catalogue,
 		"man/sessiondbd.8": func() []byte { return manual(t, root) },
 		"completions/sessiondbd.bash": func() []byte {
 			return written(t, func(w *bytes.Buffer) error { return root.GenBashCompletionV2(w, true) })
@@ -50,6 +53,16 @@ func TestDocs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// catalogue is what `journalctl -x` reads (https://systemd.io/CATALOG).
+func catalogue() []byte {
+	var b bytes.Buffer
+	b.WriteString("# Generated from internal/systemd/catalogue.go. The ids never change.\n")
+	for _, m := range systemd.Messages {
+		fmt.Fprintf(&b, "\n-- %s\nSubject: %s\nDefined-By: sessiondbd\nDocumentation: man:sessiondbd(8)\n\n%s\n", m.ID, m.Subject, m.Text)
+	}
+	return b.Bytes()
 }
 
 func written(t *testing.T, write func(*bytes.Buffer) error) []byte {

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 
+	"sessiondbd/internal/daemon"
 	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/plan"
+	"sessiondbd/internal/systemd"
 )
 
 // firewallMemory has a folder of its own: the firewall's user may not enter the database's.
@@ -24,7 +26,7 @@ func (a *app) remember(h *firewallHost) func() {
 		}
 		if err != nil && !told {
 			told = true
-			a.log.Warn("a start with a broken config could not put these rules up again", "error", err)
+			a.log.Warn("a start with a broken config could not put these rules up again", systemd.StateUnwritten.Attr(), "error", err)
 		}
 	}
 }
@@ -36,7 +38,7 @@ func (a *app) keepClosed(ctx context.Context) {
 	spec, err := firewallMemory().Recall()
 	switch {
 	case err != nil:
-		a.log.Error("the firewall is left as it is", "error", err)
+		a.log.Error("the firewall is left as it is", systemd.RulesKept.Attr(), "error", err)
 		return
 	case spec == nil:
 		a.log.Debug("the firewall is left as it is: no earlier rules are known")
@@ -44,17 +46,17 @@ func (a *app) keepClosed(ctx context.Context) {
 	}
 	h := &firewallHost{spec: *spec}
 	if o, err := h.observe(ctx); err == nil && firewall.Guarded(o) {
-		a.log.Warn("the firewall rules stay as they are; " + unwatched)
+		a.log.Warn("the firewall rules stay as they are; "+unwatched, systemd.RulesKept.Attr())
 		return
 	}
 	out := plan.Converge(ctx, h, func(c plan.Change) {
 		have, want := c.Brief()
-		a.log.Info("changed", "resource", c.Resource, "action", string(c.Action), "field", c.Field, "have", have, "want", want, "summary", c.Summary)
+		a.log.Info("changed", daemon.ChangeMessage(c).Attr(), "resource", c.Resource, "action", string(c.Action), "field", c.Field, "have", have, "want", want, "summary", c.Summary)
 	})
 	for _, f := range out.Failures {
-		a.log.Error("the firewall rules of before could not be put up", "resource", f.Resource, "error", f.Err)
+		a.log.Error("the firewall rules of before could not be put up", systemd.Failed.Attr(), "resource", f.Resource, "error", f.Err)
 	}
 	if len(out.Failures) == 0 {
-		a.log.Warn("the firewall rules of the last good config were put up; " + unwatched)
+		a.log.Warn("the firewall rules of the last good config were put up; "+unwatched, systemd.RulesRestored.Attr())
 	}
 }

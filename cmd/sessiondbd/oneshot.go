@@ -24,6 +24,7 @@ func warnOneshots(r *plan.Resource, units []systemd.ForeignUnit) {
 		case strings.HasSuffix(u.Path, ".d"):
 			remedy = fmt.Sprintf("sudo rm -r %s; sudo systemctl daemon-reload", u.Path)
 			r.Warn(fmt.Sprintf("%s holds drop-ins of the shell oneshot that sessiondbd replaces; systemd adds them to sessiondbd.service", u.Path), remedy)
+			r.Warnings[len(r.Warnings)-1].Oneshot = true
 			continue
 		case u.Name == "init-session-schema.service":
 			// Stopped, because the reload makes one unit of the two: a daemon that runs is then taken for inactive, like the
@@ -31,5 +32,6 @@ func warnOneshots(r *plan.Resource, units []systemd.ForeignUnit) {
 			remedy = fmt.Sprintf("sudo systemctl disable --now %s; sudo systemctl stop sessiondbd; sudo rm %s; sudo systemctl daemon-reload; sudo systemctl start sessiondbd", u.Name, u.Path)
 		}
 		r.Warn(fmt.Sprintf("the shell oneshot %s that sessiondbd replaces is still installed: it %s", u.Path, oneshotDoes[u.Name]), remedy)
+		r.Warnings[len(r.Warnings)-1].Oneshot = true
 	}
 }

@@ -145,7 +145,7 @@ func (a *app) firewallPart(p *daemon.Part, s setup) {
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		if err := h.watch(ctx, wake); err != nil && ctx.Err() == nil {
-			a.log.Warn("events are not to be had: looking at the interval only", "error", err)
+			a.log.Warn("events are not to be had: looking at the interval only", systemd.Blind.Attr(), "error", err)
 		}
 	})
 	p.Host, p.Wake = h, wake

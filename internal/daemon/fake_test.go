@@ -177,7 +177,8 @@ func (j *journal) take() []string {
 
 func (j *journal) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey || a.Key == "part" {
+		// Which entry of the catalogue explains a line is TestMessages' business.
+		if a.Key == slog.TimeKey || a.Key == "part" || a.Key == "MESSAGE_ID" {
 			return slog.Attr{}
 		}
 		return a

@@ -77,6 +77,7 @@ func (f *fight) warning(now time.Time) (w plan.Warning, fighting bool) {
 		}
 	}
 	return plan.Warning{
+		Fight:    true,
 		Resource: f.resource,
 		Summary:  fmt.Sprintf("%s undoes what sessiondbd repairs, again and again: two programs fight over it, and between two repairs it is not as the config says", by),
 		Remedy:   "find what runs " + by + " and have it leave this alone (`sudo nft monitor` shows each change as it comes, `systemctl list-timers` who comes regularly), or let it do the work and set reconcile.drift: report",

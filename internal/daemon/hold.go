@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"sessiondbd/internal/systemd"
 )
 
 // hold waits while the part is paused, and returns the reason for the pass after it. What happens meanwhile is left alone; a
 // config that is reloaded is in force from the pass after the pause.
 func (l *loop) hold(ctx context.Context, left time.Duration) string {
 	l.part.Release()
-	l.log.Info("paused", "for", left.Round(time.Second))
+	l.log.Info("paused", systemd.Paused.Attr(), "for", left.Round(time.Second))
 	for {
 		l.held(left)
 		timer := time.NewTimer(left)
@@ -21,7 +23,7 @@ func (l *loop) hold(ctx context.Context, left time.Duration) string {
 		}
 		now, paused := l.part.Paused()
 		if !paused {
-			l.log.Info("the pause is over")
+			l.log.Info("the pause is over", systemd.Resumed.Attr())
 			return l.takeReasons("resume")
 		}
 		left = now

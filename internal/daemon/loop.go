@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sessiondbd/internal/plan"
+	"sessiondbd/internal/systemd"
 )
 
 // debounce is how long after a first reason others are awaited before the pass begins: one reload of nftables is many
@@ -149,7 +150,7 @@ func (l *loop) routine() string {
 func (l *loop) heed(reason string, ok bool) {
 	if !ok {
 		l.part.Wake = nil
-		l.log.Warn("no more events: looking at the interval only")
+		l.log.Warn("no more events: looking at the interval only", systemd.Blind.Attr())
 		return
 	}
 	for _, r := range l.reasons {
@@ -196,14 +197,14 @@ func (l *loop) beginReload(ctx context.Context) {
 	p, err := l.opts.Load(ctx)
 	l.reload = err
 	if err != nil {
-		l.log.Error("reload refused: the config in force stays", "error", err)
+		l.log.Error("reload refused: the config in force stays", systemd.ReloadRefused.Attr(), "error", err)
 		return
 	}
 	l.part.Close()
 	p = p.withDefaults()
 	p.StateFile = l.part.StateFile // who asked for the reload looks there
 	l.part, l.converged, l.waits, l.retries = p, false, waits{}, 0
-	l.log.Info("config reloaded")
+	l.log.Info("config reloaded", systemd.Reloaded.Attr())
 }
 
 // endReload tells both who waits: the service manager, then (through the state file) the reload command. failed is why the

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sessiondbd/internal/plan"
+	"sessiondbd/internal/systemd"
 )
 
 // startExtension is asked for while a start makes progress or waits for PostgreSQL. It has to outlast the longest gap
@@ -49,7 +50,7 @@ func (l *loop) pass(ctx context.Context, reason string) {
 	}()
 	r, ended := l.attend(ctx, steps, res, reason)
 	if !ended {
-		l.log.Warn("the pass did not end in time and is given up", "grace", l.opts.Grace)
+		l.log.Warn("the pass did not end in time and is given up", systemd.PassGivenUp.Attr(), "grace", l.opts.Grace)
 		return
 	}
 	l.conclude(ctx, r, reason, began)
@@ -98,7 +99,7 @@ func (l *loop) changed(c plan.Change, reason string) {
 	l.state.Changes++
 	l.state.Counts.changed(c)
 	have, want := c.Brief()
-	l.log.Info("changed", "resource", c.Resource, "action", string(c.Action), "field", c.Field,
+	l.log.Info("changed", ChangeMessage(c).Attr(), "resource", c.Resource, "action", string(c.Action), "field", c.Field,
 		"have", have, "want", want, "summary", c.Summary, "reason", reason)
 	l.alive()
 }
@@ -114,7 +115,7 @@ func (l *loop) hanging(times int) {
 	}
 	l.state.State = Waiting
 	l.state.Status = "waiting: no progress for " + slowPass.String()
-	l.log.Warn("the pass makes no progress", "for", slowPass)
+	l.log.Warn("the pass makes no progress", systemd.NoProgress.Attr(), "for", slowPass)
 	l.notify.status(l.state.Status)
 	l.file.write(l.state)
 }
@@ -150,7 +151,7 @@ func (l *loop) conclude(ctx context.Context, r result, reason string, began time
 	if v.ready && !l.state.Ready {
 		l.state.Ready = true
 		l.file.write(l.state) // before READY: whom that lets go on asks `status` next
-		l.log.Info("ready", "status", v.status)
+		l.log.Info("ready", systemd.Ready.Attr(), "status", v.status)
 		l.notify.ready(v.status)
 	}
 	if !l.state.Ready {
@@ -183,7 +184,7 @@ func (l *loop) count(v verdict) {
 	if v.kind == Waiting {
 		l.retries = 0
 		if l.waits.add(v.wait, time.Now()) {
-			l.log.Warn("waiting", "reason", v.wait)
+			l.log.Warn("waiting", systemd.Waiting.Attr(), "reason", v.wait)
 		}
 		if !l.state.Ready {
 			l.notify.extend(startExtension)
@@ -191,7 +192,7 @@ func (l *loop) count(v verdict) {
 		return
 	}
 	if since, was := l.waits.end(time.Now()); was {
-		l.log.Info("no longer waiting", "after", since.Round(time.Millisecond))
+		l.log.Info("no longer waiting", systemd.WaitingEnded.Attr(), "after", since.Round(time.Millisecond))
 	}
 	if v.failed {
 		l.retries++

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sessiondbd/internal/plan"
+	"sessiondbd/internal/systemd"
 )
 
 // State is what a daemon last verified, as its state file holds it.
@@ -168,7 +169,7 @@ func (f *stateFile) write(s State) {
 	}
 	err := writeState(f.path, s)
 	if err != nil && !f.broken {
-		f.log.Error("the state file cannot be written: `sessiondbd status` does not see this daemon", "error", err)
+		f.log.Error("the state file cannot be written: `sessiondbd status` does not see this daemon", systemd.StateUnwritten.Attr(), "error", err)
 	}
 	f.broken = err != nil
 }

@@ -53,6 +53,9 @@ type Warning struct {
 	Remedy   string `json:"remedy"`
 	// Impairs says that the VMs are cut off by it, all or some: a daemon that sees it is degraded, whatever it verified.
 	Impairs bool `json:"-"`
+	// Oneshot says that it is about a shell oneshot that we replace, Fight that it is about a program that undoes our repairs.
+	Oneshot bool `json:"-"`
+	Fight   bool `json:"-"`
 	// Initial says that it is about an initial password that is in use.
 	Initial bool `json:"-"`
 }

@@ -74,7 +74,7 @@ func (q *queue) deliver(e entry) {
 		return
 	}
 	if n := q.dropped.Swap(0); n > 0 {
-		lost := entry{level: slog.LevelWarn, message: "log entries lost: journald did not take them", attrs: []pair{{"lost", strconv.FormatInt(n, 10)}}}
+		lost := entry{level: slog.LevelWarn, message: "log entries lost: journald did not take them", attrs: []pair{{messageID, EntriesLost.ID}, {"lost", strconv.FormatInt(n, 10)}}}
 		if err := q.send(lost.text(), priority(lost.level), fields(lost)); err != nil {
 			q.dropped.Add(n)
 		}
