@@ -27,7 +27,7 @@ func TestDocs(t *testing.T) {
 	root := (&app{}).root()
 	generated := map[string]func() []byte{
 		"catalog/sessiondbd.catalog": catalogue,
-		"man/sessiondbd.8": func() []byte { return manual(t, root) },
+		"man/sessiondbd.8":           func() []byte { return manual(t, root) },
 		"completions/sessiondbd.bash": func() []byte {
 			return written(t, func(w *bytes.Buffer) error { return root.GenBashCompletionV2(w, true) })
 		},

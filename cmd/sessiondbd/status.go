@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sessiondbd/internal/daemon"
@@ -18,7 +19,10 @@ func (a *app) status() error {
 	for _, part := range a.parts() {
 		// A state that cannot be read is a daemon that nothing is known of; the other one is shown all the same.
 		seen, err := daemon.See(part, runDir(part)+"/status.json")
-		if errs = append(errs, err); err == nil {
+		if err == nil || !slices.ContainsFunc(errs, func(e error) bool { return e != nil && e.Error() == err.Error() }) {
+			errs = append(errs, err)
+		}
+		if err == nil {
 			all = append(all, seen)
 		}
 	}
@@ -33,7 +37,7 @@ func (a *app) status() error {
 	if a.json {
 		return errors.Join(daemon.PrintStatusJSON(a.stdout, all), told)
 	}
-	return errors.Join(daemon.PrintStatus(a.stdout, all, time.Now()), told)
+	return errors.Join(daemon.PrintStatus(a.stdout, all, time.Now(), colourful(a.stdout)), told)
 }
 
 // told is the exit code of an outcome that is on the screen already.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -215,7 +216,7 @@ func TestPrintStatus(t *testing.T) {
 	}
 	ended := State{PID: 19, State: Converged, Status: "0 drift"}
 	var b bytes.Buffer
-	err := PrintStatus(&b, []Seen{{"firewall", true, &good}, {"database", true, &bad}, {"a", false, &ended}, {Part: "b"}}, now)
+	err := PrintStatus(&b, []Seen{{"firewall", true, &good}, {"database", true, &bad}, {"a", false, &ended}, {Part: "b"}}, now, false)
 	want := `firewall  converged: 5/5 networks, 0 drift
   last pass  4s ago, 2 ms, interval
   running    3d, process 17, 1 change
@@ -236,6 +237,20 @@ b         not running
 `
 	if err != nil || b.String() != want {
 		t.Errorf("%v\n%s\nwant\n%s", err, b.String(), want)
+	}
+	// In colour it is the same text, aligned alike, and what is well stands back.
+	var c bytes.Buffer
+	err = PrintStatus(&c, []Seen{{"firewall", true, &good}, {"database", true, &bad}, {"a", false, &ended}, {Part: "b"}}, now, true)
+	if plain := regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(c.String(), ""); err != nil || plain != want {
+		t.Errorf("in colour: %v\n%s\nwant\n%s", err, plain, want)
+	}
+	for _, part := range []string{
+		"firewall  \x1b[32mconverged: ", "database  \x1b[33mdegraded: ", "a         \x1b[31mnot running", "  \x1b[31mrefused \x1b[0m  verified 5m ago", "  firewall/ipv4  in_sync   verified",
+		"  \x1b[33mwarning\x1b[0m  role/x",
+	} {
+		if !strings.Contains(c.String(), part) {
+			t.Errorf("in colour there is no %q:\n%q", part, c.String())
+		}
 	}
 }
 

@@ -53,17 +53,50 @@ func StatusCode(parts []Seen) int {
 	return code
 }
 
-// PrintStatus writes the parts for a person, ages relative to now.
-func PrintStatus(w io.Writer, parts []Seen, now time.Time) error {
+// colours are the escapes of a terminal (ECMA-48, SGR) for what is well, what wants a look, and what wants a person.
+type colours struct{ well, look, bad, end string }
+
+var (
+	plainText = colours{}
+	coloured  = colours{"\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"}
+)
+
+// of is a text in the colour of a state, a daemon's, a resource's or a notice's.
+func (c colours) of(state, text string) string {
+	colour := c.bad
+	switch state {
+	case "in_sync":
+		return text
+	case string(Converged):
+		colour = c.well
+	case string(Starting), string(Waiting), string(Degraded), string(Paused), "drift", "warning":
+		colour = c.look
+	}
+	if colour == "" {
+		return text
+	}
+	return colour + text + c.end
+}
+
+// PrintStatus writes the parts for a person, ages relative to now; in colour for who reads it on a terminal.
+func PrintStatus(w io.Writer, parts []Seen, now time.Time, colour bool) error {
+	c := plainText
+	if colour {
+		c = coloured
+	}
 	width := 0
 	for _, p := range parts {
 		width = max(width, len(p.Part))
 	}
 	var b strings.Builder
 	for _, p := range parts {
-		fmt.Fprintf(&b, "%-*s  %s\n", width, p.Part, headline(p))
+		state := "not running"
 		if p.Running && p.State != nil {
-			detail(&b, *p.State, now)
+			state = string(p.State.State)
+		}
+		fmt.Fprintf(&b, "%-*s  %s\n", width, p.Part, c.of(state, headline(p)))
+		if p.Running && p.State != nil {
+			detail(&b, *p.State, now, c)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -82,13 +115,13 @@ func headline(p Seen) string {
 	return p.State.Status // says its state itself
 }
 
-func detail(b *strings.Builder, s State, now time.Time) {
+func detail(b *strings.Builder, s State, now time.Time, c colours) {
 	if !s.LastPass.At.IsZero() {
 		fmt.Fprintf(b, "  last pass  %s ago, %.0f ms, %s\n", age(s.LastPass.At, now), s.LastPass.Seconds*1000, s.LastPass.Reason)
 	}
 	fmt.Fprintf(b, "  running    %s, process %d, %s\n", age(s.Started, now), s.PID, count(s.Changes, "change"))
 	if s.Reload.Error != "" {
-		fmt.Fprintf(b, "  reload     refused: %s\n", s.Reload.Error)
+		fmt.Fprintf(b, "  reload     %s\n", c.of("refused", "refused: "+s.Reload.Error))
 	}
 	width := 0
 	for _, r := range s.Items {
@@ -99,22 +132,22 @@ func detail(b *strings.Builder, s State, now time.Time) {
 		if !r.Verified.IsZero() {
 			seen = "verified " + age(r.Verified, now) + " ago"
 		}
-		fmt.Fprintf(b, "  %-*s  %-8s  %s\n", width, r.Name, r.State, seen)
+		fmt.Fprintf(b, "  %-*s  %s  %s\n", width, r.Name, c.of(r.State, fmt.Sprintf("%-8s", r.State)), seen)
 	}
 	for _, r := range s.Report.Refusals {
-		person(b, "refused", r.Resource, r.Summary, r.Remedy)
+		person(b, c, "refused", r.Resource, r.Summary, r.Remedy)
 	}
 	for _, r := range s.Report.Blocked {
-		person(b, "blocked", r.Resource, r.By, "")
+		person(b, c, "blocked", r.Resource, r.By, "")
 	}
 	for _, r := range s.Report.Warnings {
-		person(b, "warning", r.Resource, r.Summary, r.Remedy)
+		person(b, c, "warning", r.Resource, r.Summary, r.Remedy)
 	}
 }
 
 // person writes what somebody has to read, with the remedy below it.
-func person(b *strings.Builder, kind, resource, text, remedy string) {
-	fmt.Fprintf(b, "  %s  %s: %s\n", kind, resource, text)
+func person(b *strings.Builder, c colours, kind, resource, text, remedy string) {
+	fmt.Fprintf(b, "  %s  %s: %s\n", c.of(kind, kind), resource, text)
 	if remedy != "" {
 		fmt.Fprintf(b, "           → %s\n", strings.ReplaceAll(remedy, "\n", "\n             "))
 	}
