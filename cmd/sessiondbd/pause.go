@@ -147,15 +147,12 @@ func tellDaemon() {
 }
 
 // leftAlone is a host that is to be left alone.
-func leftAlone(resource string) (plan.Host, bool, error) {
+func leftAlone(resource string) (plan.Host, bool) {
 	left, is, err := pauseFile().Left()
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, false, nil // whoever may not even read that is told so by PostgreSQL
+	if err != nil || !is { // whoever cannot read that meets the same obstacle at what is remembered, and is told there
+		return nil, false
 	}
-	if err != nil || !is {
-		return nil, false, err
-	}
-	return unobservable{resource, postgres.NewError(postgres.Busy, fmt.Sprintf("paused for another %s: sudo sessiondbd resume ends it", left.Round(time.Second)))}, true, nil
+	return unobservable{resource, postgres.NewError(postgres.Busy, fmt.Sprintf("paused for another %s: sudo sessiondbd resume ends it", left.Round(time.Second)))}, true
 }
 
 // paused is how the daemon sees a pause. One that cannot be read is told of once, and is none.

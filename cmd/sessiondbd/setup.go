@@ -61,8 +61,8 @@ func (s setup) host(part string, opt options) (h plan.Host, done func(), err err
 		return unobservable{schema.Goal{Database: s.cfg.Database.Name}.DatabaseResource(), s.noUser}, func() {}, nil
 	}
 	if !opt.look {
-		if h, is, err := leftAlone(schema.Goal{Database: s.cfg.Database.Name}.DatabaseResource()); is || err != nil {
-			return h, func() {}, err
+		if h, is := leftAlone(schema.Goal{Database: s.cfg.Database.Name}.DatabaseResource()); is {
+			return h, func() {}, nil
 		}
 	}
 	d, err := s.database(opt)
