@@ -218,7 +218,7 @@ func (h serviceHost) full() {
 	h.converges()
 	h.sql("sessiondb", "INSERT INTO session (messages) SELECT to_jsonb(repeat(md5(g::text), 20)) FROM generate_series(1, 2000) g; DROP INDEX idx_session_parent; DROP INDEX idx_session_inbox_status; CHECKPOINT")
 	_, _, _ = run(h.t, h.Hypervisor, "dd", "if=/dev/zero", "of=/small/fill", "bs=64k")
-	h.told(systemd.Failed)
+	h.told(systemd.StepFailed)
 	if out, code := h.status(); code != exitFailure || !strings.Contains(out, "No space left on device") {
 		h.t.Errorf("status exits %d on a full disk:\n%s", code, out)
 	}

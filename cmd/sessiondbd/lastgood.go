@@ -54,7 +54,7 @@ func (a *app) keepClosed(ctx context.Context) {
 		a.log.Info("changed", daemon.ChangeMessage(c).Attr(), "resource", c.Resource, "action", string(c.Action), "field", c.Field, "have", have, "want", want, "summary", c.Summary)
 	})
 	for _, f := range out.Failures {
-		a.log.Error("the firewall rules of before could not be put up", systemd.Failed.Attr(), "resource", f.Resource, "error", f.Err)
+		a.log.Error("the firewall rules of before could not be put up", systemd.StepFailed.Attr(), "resource", f.Resource, "error", f.Err)
 	}
 	if len(out.Failures) == 0 {
 		a.log.Warn("the firewall rules of the last good config were put up; "+unwatched, systemd.RulesRestored.Attr())

@@ -50,7 +50,7 @@ func (n notice) message() *systemd.Message {
 	case n.kind == "blocked":
 		return systemd.Blocked
 	case n.kind == "failed":
-		return systemd.Failed
+		return systemd.StepFailed
 	case n.kind == "drift":
 		return systemd.Drift
 	}

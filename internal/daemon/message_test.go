@@ -23,7 +23,7 @@ func TestMessages(t *testing.T) {
 		"another database":          {notice{kind: "refused", remedy: "sudo sessiondbd apply --accept-new-database"}.message(), systemd.AnotherDatabase},
 		"another refusal":           {notice{kind: "refused", remedy: "ALTER TABLE"}.message(), systemd.Refused},
 		"blocked":                   {notice{kind: "blocked"}.message(), systemd.Blocked},
-		"failed":                    {notice{kind: "failed"}.message(), systemd.Failed},
+		"failed":                    {notice{kind: "failed"}.message(), systemd.StepFailed},
 		"drift that is reported":    {notice{kind: "drift"}.message(), systemd.Drift},
 		"a warning":                 {notice{kind: "warning"}.message(), systemd.Warning},
 		"the initial password":      {about(plan.Warning{Initial: true}), systemd.InitialPassword},
@@ -41,7 +41,7 @@ func TestMessages(t *testing.T) {
 	for _, n := range noticesOf(r) {
 		ids = append(ids, n.message())
 	}
-	if len(ids) != 2 || ids[0] != systemd.Failed || ids[1] != systemd.InitialPassword {
+	if len(ids) != 2 || ids[0] != systemd.StepFailed || ids[1] != systemd.InitialPassword {
 		t.Errorf("%v", ids)
 	}
 }

@@ -80,7 +80,7 @@ var Messages = []Message{
 			"It follows by itself once that is settled.",
 	},
 	{
-		ID: "bbeeb6361d334c6d96f0da847a2a3b87", Name: "Failed", Subject: "Could not be done: @SESSIONDBD_RESOURCE@",
+		ID: "bbeeb6361d334c6d96f0da847a2a3b87", Name: "StepFailed", Subject: "Could not be done: @SESSIONDBD_RESOURCE@",
 		Text: "@SESSIONDBD_SUMMARY@\n" +
 			"It is tried again, at growing intervals. `sessiondbd doctor` looks for reasons.",
 	},

@@ -28,7 +28,7 @@ var (
 	Refused          = message("Refused")
 	AnotherDatabase  = message("AnotherDatabase")
 	Blocked          = message("Blocked")
-	Failed           = message("Failed")
+	StepFailed       = message("StepFailed")
 	Drift            = message("Drift")
 	Warning          = message("Warning")
 	InitialPassword  = message("InitialPassword")
