@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,15 +13,15 @@ import (
 // The time runs while nobody is being answered, and begins anew with each answer.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ended := false
-		i := newIdle(5*time.Minute, func() { ended = true })
+		var ended atomic.Bool // the timer's goroutine sets it, and nothing orders that after our look before it
+		i := newIdle(5*time.Minute, func() { ended.Store(true) })
 		answer := i.count(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(10 * time.Minute) }))
 		at := func(d time.Duration, want bool) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
-			if ended != want {
-				t.Fatalf("ended %v", ended)
+			if ended.Load() != want {
+				t.Fatalf("ended %v", !want)
 			}
 		}
 		at(4*time.Minute, false)
