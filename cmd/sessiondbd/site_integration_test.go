@@ -46,10 +46,13 @@ networks:
 
 func newSite(t *testing.T, o lab.ClusterOptions) *site {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), ns: lab.NamespaceT(t, "site")}
+	s := &site{t: t, dir: t.TempDir(), ns: o.Namespace}
 	s.must(os.Chmod(filepath.Dir(s.dir), 0o755))
-	s.must(s.ns.IP(t.Context(), "link add br-vm1 type bridge", "link add br-vm2 type bridge", "link set br-vm1 up", "link set br-vm2 up",
-		"addr add 10.1.0.1/24 dev br-vm1", "addr add 10.2.0.1/24 dev br-vm2"))
+	if s.ns == nil { // else there are gateways already, and VMs behind them
+		s.ns = lab.NamespaceT(t, "site")
+		s.must(s.ns.IP(t.Context(), "link add br-vm1 type bridge", "link add br-vm2 type bridge", "link set br-vm1 up", "link set br-vm2 up",
+			"addr add 10.1.0.1/24 dev br-vm1", "addr add 10.2.0.1/24 dev br-vm2"))
+	}
 	for _, dir := range []string{"conf.d", "run/database", "run/firewall", "state"} {
 		s.must(os.MkdirAll(s.path(dir), 0o755))
 		s.own(s.path(dir))
