@@ -64,9 +64,10 @@ demo: root ## a throw-away hypervisor gets its session database, and its five VM
 	@$(MAKE) --no-print-directory -j$(if $(wildcard /etc/ssl/certs/ca-certificates.crt),3,1) setup-demo bin/demo build
 	@bin/demo $(if $(STAY),-stay)
 
-# Two packages at a time, also on many cores: hypervisors boot beside each other, and tests measure how fast the daemon is.
+# Two packages and three tests of each at a time, also on many cores: hypervisors boot beside each other, and tests measure
+# how fast the daemon is. On two cores three are not too many: most of a test is waiting.
 test: root setup lint bin/tally ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
-	@set -o pipefail; $(GO) test -race -count=1 -p 2 -timeout 14m -tags integration -json ./... | bin/tally
+	@set -o pipefail; $(GO) test -race -count=1 -p 2 -parallel 3 -timeout 20m -tags integration -json ./... | bin/tally
 
 # What `make test` takes a sample of, in full: every place where a pass can be killed, 50 rounds of 32 starters, the whole
 # corpus on every version of PostgreSQL.

@@ -87,6 +87,7 @@ func snippetRuns(t *testing.T) map[string]func(snippet string) lab.Command {
 
 // What connect-info prints is put into a VM and run, with a password that nothing may trip over; then over TLS alone.
 func TestConnectInfo(t *testing.T) {
+	t.Parallel()
 	h := boot(t, lab.Options{})
 	if err := h.WriteFile(t.Context(), credentialFile, []byte(nasty), 0o600); err != nil {
 		t.Fatal(err)

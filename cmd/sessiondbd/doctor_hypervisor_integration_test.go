@@ -107,6 +107,7 @@ func asText(d operate.Diagnosis) string {
 
 // A host on which all is well, and then one thing after the other is not.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	h := boot(t, lab.Options{Prepare: withSudo})
 	if err := h.WriteFile(t.Context(), credentialFile, []byte(hostPassword), 0o600); err != nil {
 		t.Fatal(err)

@@ -106,6 +106,7 @@ func exhaust(t *testing.T, h *lab.Hypervisor, meanwhile func()) (flood, toll) {
 // One VM that holds handshakes without any password keeps nobody out but itself; without the limit per VM it keeps out all
 // others, the administrator too.
 func TestExhaustion(t *testing.T) {
+	t.Parallel()
 	h := boot(t, lab.Options{})
 	configure := func(text string) {
 		if err := h.WriteFile(t.Context(), "/etc/sessiondbd/config.yaml", []byte("reconcile: {interval: 1s}\n"+text), 0o644); err != nil {

@@ -14,6 +14,7 @@ const documented = "sessionpass123"
 
 // A fresh Debian: install, start, and every VM connects; nobody else does.
 func TestFreshHypervisor(t *testing.T) {
+	t.Parallel()
 	h := boot(t, lab.Options{})
 	begin := time.Now()
 	must(t, h, "systemctl", "start", "sessiondbd")

@@ -65,6 +65,7 @@ func legacy(ctx context.Context, r *lab.Root) error {
 
 // TestLegacyHypervisor takes over the host that the shell oneshot set up, while its VMs go on working.
 func TestLegacyHypervisor(t *testing.T) {
+	t.Parallel()
 	h := boot(t, lab.Options{Prepare: legacy})
 	if err := lab.LoadLegacy(t.Context(), h, true); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,12 +18,17 @@ import (
 	"sessiondbd/internal/plan"
 )
 
+// making is held by who runs make in the checkout: two at once would write one binary.
+var making sync.Mutex
+
 // install is `make install` into a root that is not running, with what the package's scripts will do.
 func install(ctx context.Context, r *lab.Root) error {
 	top, err := lab.Checkout()
 	if err != nil {
 		return err
 	}
+	making.Lock()
+	defer making.Unlock()
 	out, err := exec.CommandContext(ctx, "make", "-C", top, "install", "DESTDIR="+r.Dir).CombinedOutput()
 	if err != nil {
 		return errors.New(string(out))

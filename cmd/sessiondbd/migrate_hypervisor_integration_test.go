@@ -122,6 +122,7 @@ func do(t *testing.T, h *lab.Hypervisor, section string) {
 
 // The way over and back, by the letter of the document.
 func TestMigrate(t *testing.T) {
+	t.Parallel()
 	dir := readableDir(t)
 	buildDebs(t, snapshot(t), dir, oldVersion, runtime.GOARCH)
 	h := bootOneshots(t, "bookworm", dir)
@@ -175,10 +176,12 @@ func oneshotWarnings(t *testing.T, h *lab.Hypervisor) (remedies []string) {
 
 // Nobody took the old units away: they are warned about, what they do is repaired, and their remedies settle it.
 func TestOneshotsStay(t *testing.T) {
+	t.Parallel()
 	dir := readableDir(t)
 	buildDebs(t, snapshot(t), dir, oldVersion, runtime.GOARCH)
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {
+			t.Parallel()
 			h := bootOneshots(t, suite, dir)
 			if err := h.WriteFile(t.Context(), credentialFile, []byte(hostPassword), 0o600); err != nil {
 				t.Fatal(err)

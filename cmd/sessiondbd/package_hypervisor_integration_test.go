@@ -20,6 +20,7 @@ const oldVersion, newVersion = "0.1.0", "0.1.1~test"
 
 // The packages: built twice the same, for both architectures; and their life on both Debians.
 func TestPackage(t *testing.T) {
+	t.Parallel()
 	dir, top := readableDir(t), snapshot(t)
 	buildDebs(t, top, dir, oldVersion, "amd64 arm64")
 	buildDebs(t, top, dir, newVersion, runtime.GOARCH)

@@ -24,8 +24,10 @@ type secretHost struct {
 
 // TestSecrets: where passwords come from, how they change, and that no journal tells them.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {
+			t.Parallel()
 			h := secretHost{boot(t, lab.Options{Suite: suite, Prepare: withSudo}), t, map[string]string{}}
 			h.write("/etc/systemd/system/sessiondbd.service.d/debug.conf", "[Service]\nExecStart=\nExecStart=/usr/bin/sessiondbd --log-level debug run --only database\n", 0o644)
 			must(t, h.Hypervisor, "systemctl", "daemon-reload")

@@ -18,8 +18,10 @@ type serviceHost struct {
 
 // The service as an administrator at work meets it, with systemd 252 and 257.
 func TestService(t *testing.T) {
+	t.Parallel()
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {
+			t.Parallel()
 			h := serviceHost{boot(t, lab.Options{Suite: suite}), t}
 			must(t, h.Hypervisor, "systemctl", "start", "sessiondbd")
 			for _, tt := range []struct {
