@@ -27,7 +27,7 @@ buildGoModule rec {
   };
 
   # The NAR hash of what `go mod vendor` writes: `make nix-eval` renews it.
-  vendorHash = "sha256-5M0KBgzPuudexmyouFgX2VzSmxoB+vgKTWpi3mokj/M=";
+  vendorHash = "sha256-C97RBgl32DwW2VQEsLfQfWypkwy2HNqlFVbjpPhPdUQ=";
 
   subPackages = [
     "cmd/sessiondbd"

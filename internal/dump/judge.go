@@ -1,0 +1,85 @@
+package dump
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// verdict is what becomes of a piece of a dump.
+type verdict int
+
+const (
+	execute verdict = iota
+	// ignore: what belongs to the server it came from and not to the sessions (owners, rights, the database itself), or what
+	// a database that has just been made has no use for. Owners and rights are the config's.
+	ignore
+	// tolerate: executed, and told where this server does not know it: a setting of another version.
+	tolerate
+	refuse
+)
+
+// rules are looked at in order, in upper case, by how a statement begins; the first that fits decides.
+var rules = []struct {
+	begins  *regexp.Regexp
+	verdict verdict
+	why     string
+}{
+	{begins(`SET (SESSION |LOCAL )?(ROLE|SESSION AUTHORIZATION)`, `RESET (ROLE|SESSION AUTHORIZATION|ALL)`, `DISCARD`), refuse, "it changes who executes the rest"},
+	{begins(`ALTER (ROLE|USER) ("[^"]+"|\S+) IN DATABASE`), ignore, ""}, // pg_dump -C
+	{begins(`(CREATE|ALTER|DROP) (ROLE|USER|GROUP|TABLESPACE|SUBSCRIPTION|SERVER)`, `ALTER SYSTEM`), refuse, "it concerns the whole server, not one database: is this a dump of pg_dumpall? Make one of the session database: sudo sessiondbd backup"},
+	{begins(`ROLLBACK`, `ABORT`, `PREPARE TRANSACTION`), refuse, "a dump does not take anything back"},
+	{begins(`GRANT`, `REVOKE`, `ALTER DEFAULT PRIVILEGES`, `SECURITY LABEL`, `COMMENT ON (EXTENSION|DATABASE|ROLE|TABLESPACE)`), ignore, ""},
+	{begins(`(CREATE|ALTER|DROP) DATABASE`), ignore, ""},
+	{begins(`DROP`, `CREATE SCHEMA (IF NOT EXISTS )?"?PUBLIC"?;`, `ALTER TABLE (IF EXISTS )?(ONLY )?\S+ DROP CONSTRAINT`), ignore, ""},
+	{begins(`BEGIN`, `START TRANSACTION`, `COMMIT`, `END`), ignore, ""},
+	{begins(`ALTER [^']* OWNER TO`), ignore, ""},
+	{begins(`SET`), tolerate, ""},
+}
+
+func begins(starts ...string) *regexp.Regexp {
+	return regexp.MustCompile(`^(` + strings.Join(starts, `|`) + `)(\W|$)`)
+}
+
+// judged is how much of a statement is looked at: names of objects are no longer.
+const judged = 512
+
+var space = regexp.MustCompile(`\s+`)
+
+// judge says what becomes of a statement, and why one is refused.
+func judge(p Piece) (verdict, string) {
+	head := strings.ToUpper(space.ReplaceAllString(p.Text[:min(len(p.Text), judged)], " "))
+	for _, r := range rules {
+		if r.begins.MatchString(head) {
+			return r.verdict, r.why
+		}
+	}
+	return execute, ""
+}
+
+// into is which database a dump leads into by itself. pg_dump -C begins with that; the sessions of two databases in one file
+// cannot be told apart.
+type into struct{ database string }
+
+// meta judges a command for psql.
+func (i *into) meta(p Piece) error {
+	fields := strings.Fields(p.Text)
+	switch fields[0] {
+	case `\restrict`, `\unrestrict`: // pg_dump's guard against the others here
+		return nil
+	case `\connect`, `\c`:
+		database := ""
+		for _, f := range fields[1:] {
+			if f != "-reuse-previous=on" {
+				database = f
+				break
+			}
+		}
+		if i.database == "" || i.database == database {
+			i.database = database
+			return nil
+		}
+		return fmt.Errorf("line %d leads into another database (%s) than before (%s): a dump of several databases; make one of the session database alone", p.Line, database, i.database)
+	}
+	return fmt.Errorf("line %d: %s is a command for psql that no dump holds; nothing was executed of it", p.Line, fields[0])
+}

@@ -1,0 +1,163 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"sessiondbd/internal/postgres"
+)
+
+// Loaded is what a dump held.
+type Loaded struct {
+	Sessions int64    // rows of public.session
+	Others   int64    // rows of other tables, our own history left out
+	Notes    []string // what this server did not know, and what the reader should
+}
+
+// sink takes the pieces of a dump.
+type sink interface {
+	run(ctx context.Context, p Piece) (rows int64, err error)
+	rows(ctx context.Context, p Piece, data io.Reader) (int64, error)
+}
+
+// Load executes a dump in the database that c is connected to, which was made for it and is nobody else's. The statements run
+// as owner: what only an administrator may do is refused by the server, and what is made belongs to him. Owners and rights of
+// the dump are left out, since the config says those. An error leaves the database half full.
+func Load(ctx context.Context, c *postgres.Conn, owner string, s *Script) (Loaded, error) {
+	// Without synchronous_commit: nobody is told that the rows are safe before the swap, which waits for all of them.
+	for _, sql := range []string{"SET ROLE " + postgres.QuoteIdent(owner), "SET search_path = public", "SET synchronous_commit = off"} {
+		if _, err := c.Run(ctx, sql); err != nil {
+			return Loaded{}, err
+		}
+	}
+	return feed(ctx, s, loader{c})
+}
+
+// Inspect reads a dump as Load would, and executes nothing.
+func Inspect(ctx context.Context, s *Script) (Loaded, error) { return feed(ctx, s, nowhere{}) }
+
+func feed(ctx context.Context, s *Script, to sink) (Loaded, error) {
+	var l Loaded
+	var in into
+	for {
+		p, err := s.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = l.take(ctx, p, &in, s, to)
+		}
+		if err != nil {
+			return l, err
+		}
+	}
+	switch {
+	case s.Cluster:
+		return l, errors.New("this is a dump of a whole server (pg_dumpall); make one of the session database alone: sudo sessiondbd backup")
+	case s.Begun && !s.Ended:
+		return l, fmt.Errorf("%w: pg_dump ends with the line \"PostgreSQL database dump complete\", and it is not there", ErrCutOff)
+	case !s.Begun:
+		l.Notes = append(l.Notes, "the file does not say that pg_dump wrote it: whether it is whole cannot be told")
+	}
+	return l, nil
+}
+
+// undefinedObject is the SQLSTATE of a setting that a server does not know, among others (PostgreSQL manual, appendix A).
+const undefinedObject = "42704"
+
+func (l *Loaded) take(ctx context.Context, p Piece, in *into, s *Script, to sink) error {
+	if p.Meta {
+		return in.meta(p)
+	}
+	v, why := judge(p)
+	table := tableOf(p.Text)
+	switch {
+	case v == ignore:
+		return nil
+	case v == refuse:
+		return fmt.Errorf("line %d: %s: %s", p.Line, start(p.Text), why)
+	case p.Rows:
+		n, err := to.rows(ctx, p, s.Rows())
+		l.count(table, n)
+		return at(p, err)
+	}
+	n, err := to.run(ctx, p)
+	var pe *postgres.Error
+	if v == tolerate && errors.As(err, &pe) && pe.Code == undefinedObject {
+		l.Notes = append(l.Notes, fmt.Sprintf("line %d: this server does not know %s", p.Line, start(p.Text)))
+		return nil
+	}
+	if table != "" {
+		l.count(table, n)
+	}
+	return at(p, err)
+}
+
+// at says where in the file an error came from.
+func at(p Piece, err error) error {
+	if err == nil || errors.Is(err, ErrCutOff) {
+		return err
+	}
+	return fmt.Errorf("line %d: %s: %w", p.Line, start(p.Text), err)
+}
+
+func (l *Loaded) count(table string, rows int64) {
+	switch {
+	case table == "session" || table == "public.session":
+		l.Sessions += rows
+	case !strings.HasPrefix(table, "sessiondbd."):
+		l.Others += rows
+	}
+}
+
+var fills = regexp.MustCompile(`(?i)^(?:COPY|INSERT\s+INTO)\s+(?:ONLY\s+)?([^\s(]+)`)
+
+// tableOf is which table a statement fills.
+func tableOf(sql string) string {
+	m := fills.FindStringSubmatch(sql[:min(len(sql), judged)])
+	if m == nil {
+		return ""
+	}
+	return strings.ReplaceAll(m[1], `"`, "")
+}
+
+// start is the beginning of a statement, for people: not what it holds.
+func start(sql string) string {
+	head := space.ReplaceAllString(sql[:min(len(sql), judged)], " ")
+	if i := strings.IndexAny(head, "('$;"); i >= 0 {
+		head = head[:i]
+	}
+	if len(head) > 60 {
+		head = strings.ToValidUTF8(head[:60], "") + "…"
+	}
+	return strings.TrimSpace(head)
+}
+
+type loader struct{ c *postgres.Conn }
+
+func (l loader) run(ctx context.Context, p Piece) (int64, error) { return l.c.Run(ctx, p.Text) }
+
+func (l loader) rows(ctx context.Context, p Piece, data io.Reader) (int64, error) {
+	return l.c.CopyIn(ctx, p.Text, data)
+}
+
+// nowhere only counts.
+type nowhere struct{}
+
+func (nowhere) run(context.Context, Piece) (int64, error) { return 1, nil }
+
+func (nowhere) rows(ctx context.Context, _ Piece, data io.Reader) (n int64, err error) {
+	for b := make([]byte, 64<<10); err == nil; err = errors.Join(err, ctx.Err()) {
+		var k int
+		k, err = data.Read(b)
+		n += int64(strings.Count(string(b[:k]), "\n"))
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+	}
+	return n, err
+}
