@@ -114,19 +114,22 @@ func (h *databaseHost) diff(o observation) []plan.Resource {
 	} else {
 		list = append(list, database)
 	}
-	inside := slices.Concat(
-		schema.Diff(h.goals.schema, o.schema),
-		[]plan.Resource{schema.DiffOwner(h.goals.schema, o.schema)},
-		role.Access(h.goals.role, o.role),
-		server.HBA(h.goals.server, o.server),
-		server.Restart(h.goals.server, o.server),
-	)
+	inside := slices.Concat(h.inside(o), server.HBA(h.goals.server, o.server), server.Restart(h.goals.server, o.server))
 	for _, r := range inside {
 		// A database that is refused is not ours to open the door to.
 		r.Needs = append(slices.Clone(r.Needs), h.goals.schema.DatabaseResource())
 		list = append(list, r)
 	}
 	return list
+}
+
+// inside is what is kept inside the database.
+func (h *databaseHost) inside(o observation) []plan.Resource {
+	return slices.Concat(
+		schema.Diff(h.goals.schema, o.schema),
+		[]plan.Resource{schema.DiffOwner(h.goals.schema, o.schema)},
+		role.Access(h.goals.role, o.role),
+	)
 }
 
 // Foresees says whether nobody has provisioned this host yet: then there is the identity to be remembered, at the least. What

@@ -68,11 +68,14 @@ func exitCode(err error) int {
 	}
 	var usage usageError
 	var cfg configError
+	var no refusal
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &cfg):
 		return exitConfig
+	case errors.As(err, &no):
+		return exitRefused
 	case errors.Is(err, firewall.ErrNotPermitted), errors.Is(err, fs.ErrPermission):
 		return exitNotAllowed
 	case errors.Is(err, firewall.ErrMissing):

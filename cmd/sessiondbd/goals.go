@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"sessiondbd/internal/config"
@@ -25,6 +26,7 @@ type options struct {
 	remove     bool
 	acceptNew  bool
 	restartNow bool
+	file       *os.File // that root has opened for the command, and the database's user may not be able to; nil: none
 }
 
 func firewallSpec(cfg *config.Config) firewall.Spec {

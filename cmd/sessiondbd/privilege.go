@@ -50,7 +50,7 @@ func switchUser(s setup, firewall bool, opt options) (noUser, err error) {
 			return fmt.Errorf("a folder for the database's user: %w", err), nil
 		}
 	}
-	started, err := rerun(s, u, cred, firewall)
+	started, err := rerun(s, u, cred, firewall, opt.file)
 	if !started {
 		return err, nil
 	}
@@ -91,7 +91,7 @@ func ownedDir(dir string, c *syscall.Credential) error {
 }
 
 // rerun never returns without an error: once started, the child's exit code ends the process.
-func rerun(s setup, u *user.User, cred *syscall.Credential, firewall bool) (started bool, err error) {
+func rerun(s setup, u *user.User, cred *syscall.Credential, firewall bool, file *os.File) (started bool, err error) {
 	cfg := s.cfg
 	h := handover{Path: cfg.Path, Secrets: map[string]string{}, Faults: s.faults.text()}
 	for name, secret := range s.secrets {
@@ -115,6 +115,10 @@ func rerun(s setup, u *user.User, cred *syscall.Credential, firewall bool) (star
 	cmd.ExtraFiles = []*os.File{r}
 	cmd.Dir = "/"
 	cmd.Env = childEnv(u)
+	if file != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, file)
+		cmd.Env = append(cmd.Env, fileEnv+"=4")
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGTERM}
 	if firewall {
 		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN}

@@ -17,11 +17,14 @@ type Identity struct {
 	Database string    `json:"database"`
 	OID      string    `json:"oid"`
 	Since    time.Time `json:"since"`
+	// Next is the OID of a database that a restore is about to put in its place: killed between that and its end, either is
+	// the right one.
+	Next string `json:"next_oid,omitempty"`
 }
 
-// same says whether two identities are of one database.
-func (i Identity) same(j Identity) bool {
-	return i.Cluster == j.Cluster && i.Database == j.Database && i.OID == j.OID
+// same says whether a database is the one that is remembered.
+func (i Identity) same(now Identity) bool {
+	return i.Cluster == now.Cluster && i.Database == now.Database && (i.OID == now.OID || i.Next != "" && i.Next == now.OID)
 }
 
 func (i Identity) String() string { return fmt.Sprintf("cluster %s, OID %s", i.Cluster, i.OID) }
@@ -49,9 +52,11 @@ func (m Memory) Recall() (*Identity, error) {
 	return &i, nil
 }
 
-// Remember writes the identity as a whole or not at all.
+// Remember writes the identity as a whole or not at all. One that says no time is of now.
 func (m Memory) Remember(i Identity) error {
-	i.Since = time.Now().UTC().Truncate(time.Second)
+	if i.Since.IsZero() {
+		i.Since = time.Now().UTC().Truncate(time.Second)
+	}
 	data, err := json.MarshalIndent(i, "", "  ")
 	if err != nil {
 		return err

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sessiondbd/internal/config"
+	"sessiondbd/internal/dump"
+	"sessiondbd/internal/operate"
+	"sessiondbd/internal/postgres"
+)
+
+// fill loads the file and requires a session table of it.
+func (r *restoring) fill(ctx context.Context, t postgres.Target) error {
+	c, err := t.ConnectSession(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.CloseSoon()
+	begin := time.Now()
+	arc, err := dump.OpenArchive(ctx, r.file, dump.Tool)
+	if err != nil {
+		return r.unusable(ctx, err)
+	}
+	defer arc.Close()
+	if r.loaded, err = dump.Load(ctx, c, config.OwnerRole, dump.NewScript(arc)); err != nil {
+		return r.unusable(ctx, err)
+	}
+	for _, note := range r.loaded.Notes {
+		fmt.Fprintln(r.stderr, "sessiondbd: note: "+note)
+	}
+	// What the dump has set for its session ends with this connection.
+	n, err := operate.CountSessions(ctx, c)
+	if err != nil {
+		return err
+	}
+	if n < 0 {
+		return refusal{fmt.Errorf("%s holds no table session in schema public: it is no dump of a session database", r.file.Name())}
+	}
+	if n != r.loaded.Sessions {
+		return refusal{fmt.Errorf("%s holds %d sessions, and %d arrived: something in the dump changes them", r.file.Name(), r.loaded.Sessions, n)}
+	}
+	fmt.Fprintf(r.stdout, "%d sessions from %s (%s) in %s, into a database beside.\n", n, r.file.Name(), arc.Form, time.Since(begin).Round(time.Millisecond))
+	return nil
+}
+
+// unusable is an error of the file, unless the server or a signal is to blame.
+func (r *restoring) unusable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), errInterrupted)
+	}
+	switch err = fmt.Errorf("%s: %w", r.file.Name(), err); postgres.ClassOf(err) {
+	case postgres.Unavailable, postgres.Busy:
+		return err
+	}
+	return refusal{fmt.Errorf("%w; the database in service is as it was", err)}
+}
+
+// wouldRestore reads the file as a restore would.
+func (r *restoring) wouldRestore(ctx context.Context) error {
+	before, err := operate.SessionsIn(ctx, r.live.target)
+	if err != nil {
+		return err
+	}
+	arc, err := dump.OpenArchive(ctx, r.file, dump.Tool)
+	if err != nil {
+		return r.unusable(ctx, err)
+	}
+	defer arc.Close()
+	held, err := dump.Inspect(ctx, dump.NewScript(arc))
+	if err != nil {
+		return r.unusable(ctx, err)
+	}
+	for _, note := range held.Notes {
+		fmt.Fprintln(r.stderr, "sessiondbd: note: "+note)
+	}
+	fmt.Fprintf(r.stdout, "%s (%s) holds %d sessions; %s has %s.\n", r.file.Name(), arc.Form, held.Sessions, r.Live, before)
+	if held.Others > 0 {
+		fmt.Fprintf(r.stdout, "It also holds %d rows of other tables.\n", held.Others)
+	}
+	fmt.Fprintf(r.stdout, "A restore would load it into a database beside, compare and repair that, and put it in the place of %s", r.Live)
+	if before == operate.NoDatabase {
+		fmt.Fprintln(r.stdout, ".")
+		return nil
+	}
+	fmt.Fprintf(r.stdout, ", which would be kept as %s… Connections of VMs would end once. Nothing was changed.\n", strings.TrimRight(r.Kept, "0123456789_"))
+	return nil
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sessiondbd/internal/config"
+	"sessiondbd/internal/dump"
+	"sessiondbd/internal/operate"
+	"sessiondbd/internal/postgres"
+	"sessiondbd/internal/schema"
+)
+
+func (a *app) restoreCommand() *cobra.Command {
+	dry, kept := false, ""
+	c := &cobra.Command{
+		Use: "restore FILE", Short: "put a dump in the place of the session database, which is kept", Args: cobra.MaximumNArgs(1),
+		Long: "Loads a dump into a new database beside the one in service, repairs it like a database that is taken over, gives it rights, compares it with what it should be, and puts it in the place of the one in service in one moment. " +
+			"That one is kept under a name with the time; the VMs' connections end, and they reconnect. Until that moment nothing changes for anybody; stopped or killed before it, the old database serves on.\n\n" +
+			"FILE is one of sessiondbd backup, any other archive of pg_dump, or its SQL, as it is or compressed with gzip or zstd. What it says of owners, rights, roles and the database itself is left out: the config says those.\n\n" +
+			"A dump is a program: restore only what you trust. It runs as the owner of the database, not as an administrator.\n\n" +
+			"Exit codes: 0 restored, 65 the file or the database in it is refused, 69 PostgreSQL unavailable, 75 try again, 77 not permitted, 78 config.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 1 && kept == "":
+				return a.restoreFile(cmd.Context(), args[0], dry)
+			case len(args) == 0 && kept != "" && !dry:
+				return a.restoreKept(cmd.Context(), kept)
+			}
+			return a.incomplete(cmd, "name a FILE, or a database with --kept")
+		},
+	}
+	c.Flags().BoolVar(&dry, "dry-run", false, "read the file, say what would happen, change nothing")
+	c.Flags().StringVar(&kept, "kept", "", "instead of a file: the `database` that an earlier restore has kept, back into service")
+	return c
+}
+
+// refusal is why a command leaves things as they are, and how to go on.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+// restoring is one restore.
+type restoring struct {
+	*app
+	setup
+	operate.Beside
+	file        *os.File
+	live        *databaseHost
+	was         schema.Observation
+	lock, other *postgres.Conn // the one that holds the lock, and one beside it
+	loaded      dump.Loaded
+	with        []string // statements that belong to the swap
+}
+
+func (a *app) restoreFile(ctx context.Context, path string, dry bool) error {
+	f, err := openHanded(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return usageError{err}
+	case err != nil:
+		return err
+	}
+	defer f.Close()
+	return a.restoring(ctx, options{file: f}, func(r *restoring) error {
+		if r.file = f; dry {
+			return r.wouldRestore(ctx)
+		}
+		return r.locked(ctx, r.fresh)
+	})
+}
+
+// restoreKept puts a database back that a restore has kept, and keeps the one that came after it.
+func (a *app) restoreKept(ctx context.Context, name string) error {
+	return a.restoring(ctx, options{}, func(r *restoring) error {
+		if !r.IsKept(name) {
+			return usageError{fmt.Errorf("%s is not the name of a database that a restore has kept: those begin with %s", name, r.KeptPrefix())}
+		}
+		return r.locked(ctx, func(ctx context.Context) error { return r.again(ctx, name) })
+	})
+}
+
+// restoring calls f once it is known which database is in service.
+func (a *app) restoring(ctx context.Context, opt options, f func(*restoring) error) error {
+	a.only = database
+	s, err := a.setup(a.parts(), opt)
+	if err != nil {
+		return err
+	}
+	if s.noUser != nil {
+		return s.noUser
+	}
+	r := &restoring{app: a, setup: s, Beside: operate.NewBeside(s.cfg.Database.Name, time.Now())}
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	defer r.live.observer.Close()
+	return f(r)
+}
+
+// locked calls f with the lock of restores.
+func (r *restoring) locked(ctx context.Context, f func(context.Context) error) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	defer func() { r.lock.CloseSoon(); r.other.CloseSoon() }()
+	return f(ctx)
+}
+
+// look requires that the database in service is the one that we know, or gone.
+func (r *restoring) look(ctx context.Context) error {
+	var err error
+	if r.live, err = r.database(options{}); err != nil {
+		return err
+	}
+	o, err := r.live.look(ctx)
+	if err != nil {
+		r.live.observer.Close()
+		return err
+	}
+	r.was = o.schema
+	for _, no := range schema.DiffDatabase(r.live.goals.schema, o.schema).Refusals {
+		// That it is gone is what restores are for, on the server that it was on.
+		if len(o.schema.Databases) > 0 || schema.Elsewhere(r.live.goals.schema, o.schema) || o.schema.Damaged != "" {
+			r.live.observer.Close()
+			return refusal{fmt.Errorf("%s: %s", no.Summary, no.Remedy)}
+		}
+	}
+	return nil
+}
+
+// begin takes the lock of restores, and clears away what a killed one has left behind.
+func (r *restoring) begin(ctx context.Context) (err error) {
+	if r.lock, err = r.live.target.ConnectMaintenance(ctx); err != nil {
+		return err
+	}
+	if r.other, err = r.live.target.ConnectMaintenance(ctx); err != nil {
+		r.lock.CloseSoon()
+		return err
+	}
+	err = r.lock.TryLock(ctx, "restore")
+	if err == nil {
+		var gone []string
+		gone, err = r.Clear(ctx, r.lock)
+		for _, name := range gone {
+			fmt.Fprintf(r.stdout, "Dropped %s, which a restore that was killed had begun to fill.\n", name)
+		}
+	}
+	if err != nil {
+		r.lock.CloseSoon()
+		r.other.CloseSoon()
+	}
+	return err
+}
+
+// aside is how long we try to take the fresh database away after a failure, whatever has cancelled the rest.
+const aside = 30 * time.Second
+
+// fresh fills a database beside, and puts it into service.
+func (r *restoring) fresh(ctx context.Context) (err error) {
+	if err := r.Create(ctx, r.lock, config.OwnerRole); err != nil {
+		return r.noOwner(err)
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aside)
+		defer cancel()
+		if derr := operate.Drop(ctx, r.lock, r.Fresh); derr != nil {
+			err = errors.Join(err, fmt.Errorf("%s, which nobody needs, is left; the next restore drops it: %w", r.Fresh, derr))
+		}
+	}()
+	t, err := postgres.NewTarget(r.cfg.Database.URL.Reveal(), r.Fresh)
+	if err != nil {
+		return err
+	}
+	if err := r.fill(ctx, t); err != nil {
+		return err
+	}
+	if err := r.bringUp(ctx, t); err != nil {
+		return err
+	}
+	return r.swap(ctx)
+}
+
+// again puts a database into service that was it before.
+func (r *restoring) again(ctx context.Context, name string) error {
+	r.Fresh = name
+	t, err := postgres.NewTarget(r.cfg.Database.URL.Reveal(), name)
+	if err != nil {
+		return err
+	}
+	c, err := t.ConnectSession(ctx)
+	if postgres.IsNoDatabase(err) {
+		return usageError{fmt.Errorf("there is no database %s", name)}
+	}
+	if err != nil {
+		return err
+	}
+	r.loaded.Sessions, err = operate.CountSessions(ctx, c)
+	c.CloseSoon()
+	if err != nil {
+		return err
+	}
+	if err := r.bringUp(ctx, t); err != nil {
+		return err
+	}
+	return r.swap(ctx)
+}
+
+// noOwner explains a server that has not been provisioned.
+func (r *restoring) noOwner(err error) error {
+	var pe *postgres.Error
+	if errors.As(err, &pe) && pe.Code == "42704" {
+		return refusal{fmt.Errorf("%w; this server was never provisioned: sudo sessiondbd apply first", err)}
+	}
+	return err
+}
