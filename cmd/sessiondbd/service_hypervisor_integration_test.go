@@ -32,6 +32,7 @@ func TestService(t *testing.T) {
 				{"pause for maintenance", serviceHost.maintenance},
 				{"pause without the daemon", serviceHost.pausedStart},
 				{"pause ends by itself", serviceHost.pauseEnds},
+				{"restore", serviceHost.restores},
 				{"who may pause", serviceHost.whoMayPause},
 				{"another database", serviceHost.otherDatabase},
 				{"reload that cannot be applied", serviceHost.reloads},
@@ -111,6 +112,30 @@ func (h serviceHost) maintenance() {
 	}
 	if out := must(h.t, h.Hypervisor, "sessiondbd", "resume"); !strings.Contains(out, "Not paused") {
 		h.t.Errorf("a second resume says %q", out)
+	}
+}
+
+// restores takes the documentation's backup and puts it back with a daemon that runs, as the administrator types it.
+func (h serviceHost) restores() {
+	h.t.Helper()
+	sh(h.t, h.Hypervisor, "cd /tmp; umask 077; runuser -u postgres -- pg_dump sessiondb | gzip > /root/backup.sql.gz")
+	h.sql("sessiondb", "INSERT INTO session DEFAULT VALUES")
+	rows := h.sql("sessiondb", "SELECT count(*) FROM session")
+	out := must(h.t, h.Hypervisor, "sessiondbd", "restore", "/root/backup.sql.gz")
+	has(h.t, "restore", out, "SQL, gzip", "Everything is as the config says", "before: "+rows)
+	h.converges()
+	inSync(h.t, h.Hypervisor)
+	_, kept, _ := strings.Cut(out, "--kept ")
+	kept, _, _ = strings.Cut(kept, "\n")
+	has(h.t, "restore --kept", must(h.t, h.Hypervisor, "sessiondbd", "restore", "--kept", kept), rows+" sessions")
+	h.converges()
+	if n := h.sql("sessiondb", "SELECT count(*) FROM session"); n != rows {
+		h.t.Errorf("%s rows are back, want %s", n, rows)
+	}
+	for _, vm := range h.VMs() {
+		if _, err := asVM(h.t, vm, documented, "SELECT 1"); err != nil {
+			h.t.Error(err)
+		}
 	}
 }
 
