@@ -21,7 +21,7 @@ const (
 
 // rules are looked at in order, in upper case, by how a statement begins; the first that fits decides.
 var rules = []struct {
-	begins  *regexp.Regexp
+	begins  func() *regexp.Regexp
 	verdict verdict
 	why     string
 }{
@@ -37,20 +37,20 @@ var rules = []struct {
 	{begins(`SET`), tolerate, ""},
 }
 
-func begins(starts ...string) *regexp.Regexp {
-	return regexp.MustCompile(`^(` + strings.Join(starts, `|`) + `)(\W|$)`)
+func begins(starts ...string) func() *regexp.Regexp {
+	return lazy(`^(` + strings.Join(starts, `|`) + `)(\W|$)`)
 }
 
 // judged is how much of a statement is looked at: names of objects are no longer.
 const judged = 512
 
-var space = regexp.MustCompile(`\s+`)
+var space = lazy(`\s+`)
 
 // judge says what becomes of a statement, and why one is refused.
 func judge(p Piece) (verdict, string) {
-	head := strings.ToUpper(space.ReplaceAllString(p.Text[:min(len(p.Text), judged)], " "))
+	head := strings.ToUpper(space().ReplaceAllString(p.Text[:min(len(p.Text), judged)], " "))
 	for _, r := range rules {
-		if r.begins.MatchString(head) {
+		if r.begins().MatchString(head) {
 			return r.verdict, r.why
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"sessiondbd/internal/postgres"
@@ -114,11 +113,11 @@ func (l *Loaded) count(table string, rows int64) {
 	}
 }
 
-var fills = regexp.MustCompile(`(?i)^(?:COPY|INSERT\s+INTO)\s+(?:ONLY\s+)?([^\s(]+)`)
+var fills = lazy(`(?i)^(?:COPY|INSERT\s+INTO)\s+(?:ONLY\s+)?([^\s(]+)`)
 
 // tableOf is which table a statement fills.
 func tableOf(sql string) string {
-	m := fills.FindStringSubmatch(sql[:min(len(sql), judged)])
+	m := fills().FindStringSubmatch(sql[:min(len(sql), judged)])
 	if m == nil {
 		return ""
 	}
@@ -127,7 +126,7 @@ func tableOf(sql string) string {
 
 // start is the beginning of a statement, for people: not what it holds.
 func start(sql string) string {
-	head := space.ReplaceAllString(sql[:min(len(sql), judged)], " ")
+	head := space().ReplaceAllString(sql[:min(len(sql), judged)], " ")
 	if i := strings.IndexAny(head, "('$;"); i >= 0 {
 		head = head[:i]
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 )
 
@@ -177,8 +176,8 @@ func (s *Script) comment() error {
 	return err
 }
 
-var copyFrom = regexp.MustCompile(`(?is)^COPY\s.*\sFROM\s+stdin\b[^']*;$`)
+var copyFrom = lazy(`(?is)^COPY\s.*\sFROM\s+stdin\b[^']*;$`)
 
 func (w *words) copies() bool {
-	return w.text.Len() < 1<<20 && copyFrom.Match(w.text.Bytes())
+	return w.text.Len() < 1<<20 && copyFrom().Match(w.text.Bytes())
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"sessiondbd/internal/postgres"
@@ -36,7 +37,7 @@ func NewBeside(live string, now time.Time) Beside {
 	return Beside{Live: live, Fresh: name(markFresh), Kept: name(markKept), at: now}
 }
 
-var stamp = regexp.MustCompile(`^\d{8}_\d{6}$`)
+var stamp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d{8}_\d{6}$`) })
 
 // KeptPrefix is what the names of databases begin with that restores have kept.
 func (b Beside) KeptPrefix() string {
@@ -46,13 +47,13 @@ func (b Beside) KeptPrefix() string {
 // IsKept says whether a name is such a one.
 func (b Beside) IsKept(name string) bool {
 	at, found := strings.CutPrefix(name, b.KeptPrefix())
-	return found && stamp.MatchString(at)
+	return found && stamp().MatchString(at)
 }
 
 // leftover says whether a database is what a restore that was killed left behind.
 func (b Beside) leftover(name string) bool {
 	prefix, at, found := strings.Cut(name, markFresh)
-	return found && stamp.MatchString(at) && prefix == b.Fresh[:strings.LastIndex(b.Fresh, markFresh)]
+	return found && stamp().MatchString(at) && prefix == b.Fresh[:strings.LastIndex(b.Fresh, markFresh)]
 }
 
 // Clear drops what restores that were killed have left behind, and finds names for this one that nobody has. It has to hold

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -24,7 +25,7 @@ func (c *Conn) Run(ctx context.Context, sql string) (rows int64, err error) {
 }
 
 // inCopy is where the server was when it met an error in rows; what follows quotes them.
-var inCopy = regexp.MustCompile(`(?m)^COPY [^\n]*?, line \d+(, column [\w"]+)?`)
+var inCopy = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^COPY [^\n]*?, line \d+(, column [\w"]+)?`) })
 
 // CopyIn sends rows for a COPY … FROM stdin and returns how many there were. What reading the rows returns as an error comes
 // back as it is.
@@ -37,7 +38,7 @@ func (c *Conn) CopyIn(ctx context.Context, sql string, rows io.Reader) (int64, e
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) {
 		e := serverError(pe)
-		if where := inCopy.FindString(pe.Where); where != "" {
+		if where := inCopy().FindString(pe.Where); where != "" {
 			e.msg = where + ": " + e.msg
 		}
 		return 0, e

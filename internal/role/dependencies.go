@@ -50,7 +50,7 @@ var (
 // parameters is the version from which on a setting has an ACL.
 const parameters = 150000
 
-var elsewhereSQL = map[bool]string{false: elsewhereACLs(false), true: elsewhereACLs(true)}
+var elsewhereSQL = eitherForm(elsewhereACLs)
 
 // elsewhereACLs lists the ACLs that declared roles are in, beside those of what is ours. Each is named as GRANT names it.
 func elsewhereACLs(withParameters bool) string {
@@ -99,7 +99,7 @@ func dependencyQueries(want Want, version int, superusers *[]superuser, into *Ob
 	return []postgres.Query{
 		{Name: "how much depends on the roles", Durable: true, Into: &counts, Session: true, Args: declared, SQL: countSQL},
 		{Name: "what depends on the roles", Durable: true, Into: &into.Dependencies, Then: into.sortDependencies, Session: true, When: more, Args: declared, SQL: dependenciesSQL},
-		{Name: "rights elsewhere", Durable: true, Into: &acls, Then: keep, Session: true, When: more, Args: declared, SQL: elsewhereSQL[version >= parameters]},
+		{Name: "rights elsewhere", Durable: true, Into: &acls, Then: keep, Session: true, When: more, Args: declared, SQL: elsewhereSQL[version >= parameters]()},
 	}
 }
 

@@ -2,6 +2,7 @@ package role
 
 import (
 	"slices"
+	"sync"
 
 	"sessiondbd/internal/postgres"
 )
@@ -23,8 +24,16 @@ var ownACLs = []string{
 const columnACLs = `SELECT 'table' AS kind, 'public.session' AS name, attname AS column, attacl AS acl
 	FROM pg_attribute WHERE attrelid = to_regclass('public.session') AND attacl IS NOT NULL AND NOT attisdropped`
 
-// strictACLs are hardenedACLs by whether the config says strict; put together once, not with each look.
-var strictACLs = map[bool]string{false: hardenedACLs(false), true: hardenedACLs(true)}
+// strictACLs are hardenedACLs by whether the config says strict.
+var strictACLs = eitherForm(hardenedACLs)
+
+// eitherForm puts a long query together in either form, each once: not with each look, and not in a process that never looks.
+func eitherForm(sql func(bool) string) map[bool]func() string {
+	return map[bool]func() string{
+		false: sync.OnceValue(func() string { return sql(false) }),
+		true:  sync.OnceValue(func() string { return sql(true) }),
+	}
+}
 
 // insideQueries ask for the rights inside the database: on what is ours, on what is PostgreSQL's own, and on what is still
 // to be made.
@@ -41,7 +50,7 @@ func insideQueries(want Want, superusers *[]superuser, into *Observation) []post
 	list = append(list,
 		q("rights on columns", columnACLs, &columns),
 		q("rights on what will be made", futureACLs, &later),
-		q("rights on PostgreSQL's own functions", strictACLs[want.Strict], &hardened),
+		q("rights on PostgreSQL's own functions", strictACLs[want.Strict](), &hardened),
 	)
 	list[len(list)-1].Then = func() {
 		all := slices.Concat(own...)
