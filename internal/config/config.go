@@ -35,6 +35,7 @@ type Config struct {
 	Hardening Hardening `yaml:"hardening"`
 	Limits    Limits    `yaml:"limits"`
 	Reconcile Reconcile `yaml:"reconcile"`
+	Retention Retention `yaml:"retention,omitempty"` // zero: prune has nothing to do
 }
 
 // Database says which database is managed, as whom and over which connection.

@@ -197,4 +197,40 @@ var networkMistakes = []mistake{
 		`reconcile: {drift: ignore}`,
 		`1:20: reconcile.drift: must be repair or report, not "ignore"`,
 	},
+	{
+		`retention: {}`,
+		`1:12: retention: needs status and older_than`,
+	},
+	{
+		`retention: {status: completed}`,
+		`1:12: retention: needs older_than`,
+	},
+	{
+		`retention: [completed]`,
+		`1:12: retention: must be a mapping with status and older_than, not a list`,
+	},
+	{
+		`retention: {status: processing, older_than: 30d}`,
+		"1:21: retention.status: must be completed or failed: a session that is processing is not finished, and never deleted\n1:45: retention.older_than: must be a duration with its unit, such as 720h for 30 days, not \"30d\"",
+	},
+	{
+		`retention: {status: [failed, pending, failed, done], older_than: 720h}`,
+		"1:30: retention.status[1]: must be completed or failed: a session that is pending is not finished, and never deleted\n1:39: retention.status[2]: \"failed\" repeats retention.status[0]\n1:47: retention.status[3]: must be completed or failed, not \"done\"",
+	},
+	{
+		`retention: {status: [], older_than: 59m}`,
+		"1:21: retention.status: must name completed, failed or both; remove retention to delete nothing\n1:37: retention.older_than: must be from 1h to 87600h, not \"59m\"",
+	},
+	{
+		`retention: {status: completed, older_than: 720h0.5s}`,
+		`1:44: retention.older_than: must be whole seconds, not "720h0.5s"`,
+	},
+	{
+		`retention: {status: completed, older_than: }`,
+		`1:44: retention.older_than: has no value; give one, or remove the key`,
+	},
+	{
+		`older_than: 720h`,
+		`1:1: older_than: unknown key; did you mean retention.older_than?`,
+	},
 }

@@ -102,6 +102,7 @@ server: {manage: verify, listen: gateways, restart: never}
 hardening: strict
 limits: {transaction_age: 1h30m}
 reconcile: {interval: 1m30s, drift: report}
+retention: {status: [failed, completed], older_than: 2160h}
 `
 
 func TestShowIsParsedAsTheSameConfig(t *testing.T) {
