@@ -1,0 +1,181 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"sessiondbd/internal/postgres"
+)
+
+// batchGoal is how long a batch is to last: whoever writes to one of its rows waits until it ends.
+const batchGoal = 8 * time.Millisecond
+
+// lockedFor bounds the wait for a table that somebody has locked.
+const lockedFor = 20 * time.Second
+
+// Pruner deletes stale sessions beside whoever works with the others.
+type Pruner struct {
+	// Hold is asked before each batch; an error ends the run there. May be nil.
+	Hold func() error
+	// Progress is called after a batch: how much of the table was walked, from 0 to 1, and how many rows are gone. May be nil.
+	Progress func(part float64, deleted int)
+
+	conn                           *postgres.Conn
+	swift, careful, named, circles postgres.Statement
+	stale                          [2]string // statuses, time
+	size                           batchSize
+	out                            Pruned
+	// doubt says that a batch left rows behind. From then on the parents of what goes are remembered, until they go.
+	doubt   bool
+	parents map[string]bool
+	// wary is how many batches are still done carefully, cautious how many after the next failure.
+	wary, cautious int
+	worked         time.Duration // since the last rest
+}
+
+// gone is a row that was deleted.
+type gone struct {
+	ID     string `json:"id"`
+	Parent string `json:"parent"`
+}
+
+// Run deletes what is stale, leaves first, each batch in a transaction of its own. It may be ended at any place: another run
+// goes on from there. With an error the answer says what was done until then.
+func (p *Pruner) Run(ctx context.Context, c *postgres.Conn, s Stale) (Pruned, error) {
+	began := time.Now()
+	out, err := s.begin(ctx, c)
+	if err != nil {
+		return out, err
+	}
+	p.conn, p.out, p.stale, p.parents = c, out, [2]string{postgres.Array(s.Statuses), out.before}, map[string]bool{}
+	p.size, p.cautious = newBatchSize(), 1
+	if err = p.prepare(ctx); err == nil {
+		err = p.walk(ctx)
+	}
+	if err == nil {
+		err = p.rest(ctx)
+	}
+	p.out.Seconds = time.Since(began).Seconds()
+	return p.out, err
+}
+
+// prepare makes the session one that keeps out of others' way, and prepares its statements.
+func (p *Pruner) prepare(ctx context.Context) error {
+	var may []struct {
+		Super bool `json:"super"`
+		LZ4   bool `json:"lz4"`
+	}
+	ask := postgres.Query{Name: "rights", Into: &may, SQL: `SELECT current_setting('is_superuser') = 'on' AS super,
+		EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'wal_compression' AND 'lz4' = ANY (enumvals)) AS lz4`}
+	if err := p.conn.Ask(ctx, []postgres.Query{ask}); err != nil {
+		return err
+	}
+	set := []string{
+		"synchronous_commit", "off", // a crash brings some of the rows back, and another run deletes them
+		"lock_timeout", "10ms",
+		"plan_cache_mode", "force_generic_plan",
+		"enable_hashjoin", "off", "enable_mergejoin", "off", // for a batch of any size the index on parent is the way
+	}
+	if len(may) == 1 && may[0].Super {
+		set = append(set, "log_min_messages", "fatal") // a batch that fails is tried in another way, and nobody's business
+		if may[0].LZ4 {
+			set = append(set, "wal_compression", "lz4") // others' commits wait for our share of the log, too
+		}
+	}
+	if err := p.conn.Set(ctx, set...); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		to        *postgres.Statement
+		name, sql string
+	}{{&p.swift, "swift", swiftSQL}, {&p.careful, "careful", carefulSQL}, {&p.named, "named", namedSQL}, {&p.circles, "circle", circleSQL}} {
+		err := p.patiently(ctx, func() (err error) {
+			*s.to, err = p.conn.Prepare(ctx, s.name, spell(s.sql))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walk goes over the table's blocks from its end.
+func (p *Pruner) walk(ctx context.Context) error {
+	var blocks []number
+	err := p.ask(ctx, postgres.Query{Name: "the table's size", Into: &blocks, SQL: `SELECT pg_relation_size('public.session') / current_setting('block_size')::int8 AS n`})
+	if err != nil || len(blocks) != 1 {
+		return err
+	}
+	total := blocks[0].Rows
+	for high := total; high > 0; {
+		low := max(0, high-p.size.blocks)
+		done, err := p.span(ctx, low, high)
+		if err != nil {
+			return err
+		}
+		if len(p.parents) > maxNamed {
+			if err := p.ascend(ctx); err != nil {
+				return err
+			}
+		}
+		if done {
+			high = low
+		}
+		p.progress(1 - float64(high)/float64(total))
+	}
+	return p.ascend(ctx)
+}
+
+func (p *Pruner) progress(part float64) {
+	if p.Progress != nil {
+		p.Progress(part, p.out.Deleted)
+	}
+}
+
+// span deletes a batch of what is stale in some blocks, and says whether that was all.
+func (p *Pruner) span(ctx context.Context, low, high int) (done bool, err error) {
+	statement, limit := p.swift, p.size.rows
+	if p.wary > 0 {
+		statement = p.careful
+	}
+	n, err := p.batch(ctx, statement, high-low, limit, fmt.Sprintf("(%d,0)", low), fmt.Sprintf("(%d,0)", high), fmt.Sprint(limit))
+	switch {
+	case err == nil && n == limit:
+		return false, nil
+	case err == nil && p.wary > 0:
+		p.wary--
+	case err == nil:
+		p.cautious = max(1, p.cautious/2)
+	case !another(err):
+		return false, err
+	case p.wary == 0: // a child that lives, or a writer: carefully, and for a while what follows, too
+		p.doubt, p.wary, p.cautious = true, p.cautious, min(2*p.cautious, 64)
+		return false, nil
+	} // else children came meanwhile, again and again: what is left comes at the end
+	return true, nil
+}
+
+// maxNamed bounds how many rows are remembered by name before they are tried.
+const maxNamed = 10000
+
+// ascend tries the parents of what went since, theirs then, and so on.
+func (p *Pruner) ascend(ctx context.Context) error {
+	for len(p.parents) > 0 {
+		some := make([]string, 0, p.size.rows)
+		for id := range maps.Keys(p.parents) {
+			if some = append(some, id); len(some) == p.size.rows {
+				break
+			}
+		}
+		for _, id := range some {
+			delete(p.parents, id)
+		}
+		if _, err := p.batch(ctx, p.named, 0, len(some), postgres.Array(some)); err != nil && !another(err) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package operate
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCircles(t *testing.T) {
+	up := func(pairs ...string) []gone {
+		var rows []gone
+		for _, p := range pairs {
+			id, parent, _ := strings.Cut(p, ">")
+			rows = append(rows, gone{id, parent})
+		}
+		return rows
+	}
+	for _, tt := range []struct {
+		name string
+		rows []gone
+		want [][]string
+	}{
+		{"nothing", nil, nil},
+		{"a chain", up("a>b", "b>c", "c>"), nil},
+		{"a chain to one who is not among them", up("a>b", "b>c"), nil},
+		{"two", up("a>b", "b>a"), [][]string{{"a", "b"}}},
+		{"three, found from behind", up("c>a", "a>b", "b>c"), [][]string{{"c", "a", "b"}}},
+		{"one with a tail", up("t>u", "u>a", "a>b", "b>a"), [][]string{{"a", "b"}}},
+		{"one with two tails", up("t>a", "a>b", "b>a", "u>b"), [][]string{{"a", "b"}}},
+		{"two circles", up("a>b", "b>a", "x>y", "y>z", "z>x"), [][]string{{"a", "b"}, {"x", "y", "z"}}},
+	} {
+		if d := cmp.Diff(tt.want, circles(tt.rows)); d != "" {
+			t.Errorf("%s (-want +have):\n%s", tt.name, d)
+		}
+	}
+}
+
+// A batch that took too long is followed by a shorter one at once; a short one by one that is half as large again at most.
+func TestBatchSize(t *testing.T) {
+	at := batchSize{rows: 400, blocks: 40}
+	for _, tt := range []struct {
+		name    string
+		took    time.Duration
+		rows    int
+		limited bool
+		want    batchSize
+	}{
+		{"as it should be", batchGoal, 320, false, batchSize{400, 40}},
+		{"twice as long", 2 * batchGoal, 320, false, batchSize{200, 20}},
+		{"a hundred times as long", 100 * batchGoal, 400, true, batchSize{10, 1}},
+		{"fast", time.Millisecond, 320, false, batchSize{600, 60}},
+		{"fast, because there was nothing", time.Millisecond, 0, false, batchSize{400, 61}},
+		{"slow, although there was nothing", 2 * batchGoal, 0, false, batchSize{400, 21}},
+		{"more than one batch", batchGoal, 400, true, batchSize{400, 26}},
+		{"denser than it was", batchGoal, 400, false, batchSize{400, 32}},
+		{"no time at all", 0, 400, true, batchSize{600, 26}},
+	} {
+		if have := at.next(tt.took, tt.rows, at.blocks, tt.limited); have != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, have, tt.want)
+		}
+	}
+	if have := (batchSize{mostRows, mostBlocks}).next(time.Millisecond, mostRows/2, mostBlocks, false); have.rows > mostRows || have.blocks > mostBlocks {
+		t.Errorf("%+v is beyond the bounds", have)
+	}
+	if have := (batchSize{10, 1}).next(time.Second, 10, 1, true); have.rows < 1 || have.blocks < 1 {
+		t.Errorf("%+v gets nowhere", have)
+	}
+}
+
+// While every batch went through, parents need not be remembered; afterwards they are, until they are gone themselves.
+func TestWent(t *testing.T) {
+	p := Pruner{parents: map[string]bool{}}
+	p.went([]gone{{"a", "b"}})
+	if p.out.Deleted != 1 || len(p.parents) != 0 {
+		t.Errorf("%+v", p)
+	}
+	p.doubt = true
+	p.went([]gone{{"c", "d"}, {"d", "e"}, {"f", ""}})
+	if d := cmp.Diff(map[string]bool{"e": true}, p.parents); d != "" || p.out.Deleted != 4 {
+		t.Errorf("%d deleted, parents (-want +have):\n%s", p.out.Deleted, d)
+	}
+	p.went([]gone{{"e", ""}})
+	if len(p.parents) != 0 {
+		t.Errorf("%v", p.parents)
+	}
+}
+
+func TestPrunedText(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	p := Pruned{Statuses: []string{"completed", "failed"}, Before: at, Deleted: 1, Parents: 2, Busy: 3, Seconds: 1.25}
+	dry := Pruned{DryRun: true, Statuses: []string{"completed"}, Before: at, Deleted: 7, Parents: 1, Forecast: &Forecast{Statuses: []StatusCount{{"completed", 7}}, Oldest: &at, Newest: &at}}
+	for want, p := range map[string]Pruned{
+		"deleted 1 session (completed or failed, created before 2026-01-02 03:04:05 +00:00) in 1.2 s\nstay: 2 sessions, parents of sessions that stay\nbusy: 3 sessions that somebody held; another run takes them\n": p,
+		"would delete 7 sessions (completed, created before 2026-01-02 03:04:05 +00:00)\n  completed  7\n  created from 2026-01-02 03:04:05 to 2026-01-02 03:04:05\nstay: 1 session, parents of sessions that stay\n": dry,
+		"would delete 0 sessions (completed, created before 2026-01-02 03:04:05 +00:00)\n": {DryRun: true, Statuses: []string{"completed"}, Before: at, Forecast: &Forecast{}},
+	} {
+		var b strings.Builder
+		if err := p.Text(&b); err != nil || b.String() != want {
+			t.Errorf("%v\nhave %q\nwant %q", err, b.String(), want)
+		}
+	}
+}
