@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"sessiondbd/internal/config"
 	"sessiondbd/internal/operate"
 )
 
@@ -13,6 +14,7 @@ func completions(c *cobra.Command) {
 		"log-format": {"auto", "journal", "text", "json"},
 		"log-level":  {"debug", "info", "warn", "error"},
 		"format":     operate.Formats,
+		"status":     {string(config.Completed), string(config.Failed)},
 	} {
 		if c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil {
 			// Fails only for a flag that is not there, or was named twice.

@@ -22,6 +22,7 @@ type goals struct {
 // options are what the command line adds to the config.
 type options struct {
 	look       bool // and change nothing
+	blind      bool // without the passwords, which have nothing to do with it
 	stay       bool // as the daemon, which tells of itself
 	remove     bool
 	acceptNew  bool

@@ -110,8 +110,10 @@ func installPackage(t *testing.T, h *lab.Hypervisor, dir string) {
 			t.Errorf("%s is %s and %s", unit, active, enabled)
 		}
 	}
-	if enabled := property(t, h, "sessiondbd-metrics.socket", "UnitFileState"); enabled != "disabled" {
-		t.Errorf("the metrics' socket is %s although nobody asked for it", enabled)
+	for _, unit := range []string{"sessiondbd-metrics.socket", "sessiondbd-prune.timer"} {
+		if enabled := property(t, h, unit, "UnitFileState"); enabled != "disabled" {
+			t.Errorf("%s is %s although nobody asked for it", unit, enabled)
+		}
 	}
 	if after := property(t, h, cluster, "MainPID") + sh(t, h, "iptables-save; cat /etc/postgresql/*/main/pg_hba.conf"); before != after {
 		t.Errorf("installing changed the host:\n%s\n%s", before, after)

@@ -41,8 +41,10 @@ func (a *app) setup(parts []string, opt options) (setup, error) {
 	if !a.has(database) {
 		return s, nil
 	}
-	if s.secrets, err = readSecrets(cfg); err != nil {
-		return setup{}, err
+	if !opt.blind {
+		if s.secrets, err = readSecrets(cfg); err != nil {
+			return setup{}, err
+		}
 	}
 	s.noUser, err = switchUser(s, a.has(fire), opt)
 	return s, err
