@@ -28,7 +28,7 @@ build: ## bin/sessiondbd and bin/sessiondbd-metrics, static
 install: build ## install binary, units and config below DESTDIR, then tell systemd
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sessiondbd
 	install -D -m 0755 $(BINARY)-metrics $(DESTDIR)$(PREFIX)/bin/sessiondbd-metrics
-	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system deploy/systemd/*.service deploy/systemd/*.path deploy/systemd/*.socket
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system deploy/systemd/*.service deploy/systemd/*.path deploy/systemd/*.socket deploy/systemd/*.timer
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/postgresql@.service.d deploy/systemd/postgresql@.service.d/50-sessiondbd.conf
 	ln -sfn sessiondbd.service $(DESTDIR)/usr/lib/systemd/system/init-session-schema.service
 	install -D -m 0644 deploy/systemd/sessiondbd.sysusers $(DESTDIR)/usr/lib/sysusers.d/sessiondbd.conf

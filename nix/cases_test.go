@@ -97,6 +97,14 @@ var expectations = map[string]expectation{
 		}
 	}},
 
+	"retention": {check: func(t *testing.T, r *result) {
+		documentedHost(t, r)
+		if have := r.Timers["sessiondbd-prune"]; !slices.Equal(have, []string{"timers.target"}) {
+			t.Errorf("the timer of prune is wanted by %v", have)
+		}
+	}},
+	"retention-pending": {fails: true},
+
 	"backup":          {check: backup("*-*-* 02:00:00")},
 	"backup-own-time": {check: backup("*-*-* 04:30:00")},
 }
@@ -174,6 +182,9 @@ func documentedHost(t *testing.T, r *result) {
 		if len(s.ReloadTriggers) != 1 || s.StopIfChanged {
 			t.Errorf("%s: a new config must reload it, and a new version restart it without a stop: %+v", name, s)
 		}
+	}
+	if _, timer := r.Timers["sessiondbd-prune"]; timer != strings.Contains(r.Etc["sessiondbd/config.yaml"], "older_than") {
+		t.Errorf("sessions are deleted every night: %v", timer)
 	}
 	if _, metrics := r.Services["sessiondbd-metrics"]; metrics {
 		t.Error("the metrics' unit is changed without a reason")

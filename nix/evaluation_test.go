@@ -32,6 +32,7 @@ type result struct {
 	Services        map[string]service  `json:"services"`
 	HasTarget       bool                `json:"hasTarget"`
 	Sockets         map[string][]string `json:"sockets"` // what wants them
+	Timers          map[string][]string `json:"timers"`  // likewise
 	Sysctl          map[string]any      `json:"sysctl"`
 	Firewall        struct {
 		Enable   bool   `json:"enable"`   // NixOS's own

@@ -122,6 +122,10 @@ in
         systemd.sockets.sessiondbd-metrics = lib.mkIf cfg.metrics.enable { wantedBy = [ "sockets.target" ]; };
         systemd.services.sessiondbd-metrics = lib.mkIf (!here) { serviceConfig = remote; };
 
+        # Whoever says which sessions go has them deleted every night.
+        systemd.timers.sessiondbd-prune = lib.mkIf (settings.retention != null) { wantedBy = [ "timers.target" ]; };
+        systemd.services.sessiondbd-prune = lib.mkIf (!here) { serviceConfig = remote; };
+
         # Only for its PATH: it calls systemctl. The path unit that starts it is pulled in by sessiondbd.service.
         systemd.services.sessiondbd-restart-postgresql = { };
       }

@@ -74,6 +74,22 @@ let
     };
     options.interface = optional types.str "The interface that it comes in by. `null`: any.";
   };
+
+  finished = types.enum [ "completed" "failed" ];
+  retention = types.submodule {
+    options = {
+      status = mkOption {
+        type = types.either finished (types.listOf finished);
+        example = "completed";
+        description = "The status of the sessions that are deleted, or a list of both.";
+      };
+      older_than = mkOption {
+        type = types.str;
+        example = "720h";
+        description = "How long ago they were created.";
+      };
+    };
+  };
 in
 {
   options.services.sessiondb = {
@@ -205,6 +221,7 @@ in
             default = "all";
             description = "What PostgreSQL binds to: every address, or loopback and the gateways' addresses.";
           };
+          retention = optional retention "Which finished sessions are deleted every night, at about 03:30. `null`: none, ever.";
         };
       };
     };

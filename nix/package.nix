@@ -46,7 +46,7 @@ buildGoModule rec {
 
   # The units' text has one source; only the place of the program differs.
   postInstall = ''
-    for unit in deploy/systemd/*.service deploy/systemd/*.path deploy/systemd/*.socket; do
+    for unit in deploy/systemd/*.service deploy/systemd/*.path deploy/systemd/*.socket deploy/systemd/*.timer; do
       install -D -m 0644 "$unit" "$out/lib/systemd/system/''${unit##*/}"
       sed -i "s|/usr/bin/sessiondbd|$out/bin/sessiondbd|g" "$out/lib/systemd/system/''${unit##*/}"
     done

@@ -175,7 +175,7 @@ func TestPackage(t *testing.T) {
 		}
 	}
 	units := 0
-	for _, pattern := range []string{"*.service", "*.path", "*.socket"} {
+	for _, pattern := range []string{"*.service", "*.path", "*.socket", "*.timer"} {
 		files, err := filepath.Glob(filepath.Join(top, "deploy/systemd", pattern))
 		must(t, err)
 		for _, file := range files {

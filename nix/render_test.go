@@ -81,8 +81,8 @@ func TestDropInsKeepTheHardening(t *testing.T) {
 		"booted":                  {"sessiondbd": {"LoadCredential"}},
 		"credential-in-credstore": {"sessiondbd": {"LoadCredential"}},
 		"credentials":             {"sessiondbd": {"LoadCredential"}},
-		"remote":                  {"sessiondbd": remote, "sessiondbd-metrics": remote},
-		"remote-url":              {"sessiondbd": remote, "sessiondbd-metrics": remote},
+		"remote":                  {"sessiondbd": remote, "sessiondbd-metrics": remote, "sessiondbd-prune": remote},
+		"remote-url":              {"sessiondbd": remote, "sessiondbd-metrics": remote, "sessiondbd-prune": remote},
 		"firewall-legacy":         {"sessiondbd-firewall": {"AmbientCapabilities", "CapabilityBoundingSet", "ExecStartPre", "ReadWritePaths", "RestrictAddressFamilies"}},
 	}
 	for name, want := range expectations {

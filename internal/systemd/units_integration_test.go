@@ -32,6 +32,7 @@ func installed(t *testing.T) string {
 	copyTo("*.service", units)
 	copyTo("*.path", units)
 	copyTo("*.socket", units)
+	copyTo("*.timer", units)
 	copyTo("postgresql@.service.d/*.conf", filepath.Join(units, "postgresql@.service.d"))
 	for name, text := range map[string]string{
 		"postgresql.service":  "[Service]\nType=oneshot\nExecStart=/bin/true\nRemainAfterExit=yes\n",
@@ -74,7 +75,7 @@ func TestUnitsVerify(t *testing.T) {
 	root := installed(t)
 	verify := func() (string, error) {
 		return analyze(t, "verify", "--root="+root, "--man=no", "--recursive-errors=yes", "sessiondbd.service",
-			"sessiondbd-firewall.service", "sessiondbd-restart-postgresql.path", "sessiondbd-restart-postgresql.service", "sessiondbd-metrics.socket", "sessiondbd-metrics.service", "postgresql@15-main.service")
+			"sessiondbd-firewall.service", "sessiondbd-restart-postgresql.path", "sessiondbd-restart-postgresql.service", "sessiondbd-metrics.socket", "sessiondbd-metrics.service", "sessiondbd-prune.timer", "sessiondbd-prune.service", "postgresql@15-main.service")
 	}
 	if out, err := verify(); err != nil || strings.TrimSpace(out) != "" {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
@@ -98,6 +99,7 @@ func TestUnitsAreHardened(t *testing.T) {
 		"sessiondbd-firewall.service":           1.2,
 		"sessiondbd-restart-postgresql.service": 1.5,
 		"sessiondbd-metrics.service":            0.3,
+		"sessiondbd-prune.service":              0.3,
 	} {
 		security := func(limit float64) (string, error) {
 			return analyze(t, "security", "--offline=yes", "--root="+root, "--no-pager",

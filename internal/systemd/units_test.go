@@ -69,6 +69,11 @@ func TestUnitsFollowTheRules(t *testing.T) {
 		{"sessiondbd-metrics.service", "Service.User", []string{"postgres"}},
 		{"sessiondbd-metrics.service", "Service.RestrictAddressFamilies", []string{"AF_UNIX"}},
 		{"sessiondbd-metrics.service", "Service.PrivateNetwork", []string{"yes"}},
+		{"sessiondbd-prune.service", "Service.User", []string{"postgres"}},
+		{"sessiondbd-prune.service", "Service.RestrictAddressFamilies", []string{"AF_UNIX"}},
+		{"sessiondbd-prune.service", "Service.PrivateNetwork", []string{"yes"}},
+		{"sessiondbd-prune.service", "Service.SuccessExitStatus", []string{"TEMPFAIL"}},
+		{"sessiondbd-prune.timer", "Install.WantedBy", []string{"timers.target"}},
 		{"sessiondbd-restart-postgresql.path", "Path.PathExists", []string{"/run/sessiondbd/database/restart-postgresql"}},
 	}
 	for _, tt := range tests {
@@ -101,7 +106,7 @@ func TestUnitsAvoidTheTraps(t *testing.T) {
 		}
 	}
 	db, fw := settings(t, "sessiondbd.service"), settings(t, "sessiondbd-firewall.service")
-	for _, s := range []map[string][]string{db, settings(t, "sessiondbd-metrics.service")} {
+	for _, s := range []map[string][]string{db, settings(t, "sessiondbd-metrics.service"), settings(t, "sessiondbd-prune.service")} {
 		if v, ok := s["Service.RemoveIPC"]; ok {
 			t.Errorf("RemoveIPC=%s with User=postgres deletes the server's shared memory", v)
 		}

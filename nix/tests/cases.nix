@@ -336,6 +336,19 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
 
   metrics = on { metrics.enable = true; };
 
+  retention = on {
+    settings.retention = {
+      status = [ "completed" "failed" ];
+      older_than = "2160h";
+    };
+  };
+  retention-pending = on {
+    settings.retention = {
+      status = "pending";
+      older_than = "2160h";
+    };
+  };
+
   backup = on { backup.enable = true; };
   backup-own-time = [
     (on { backup.enable = true; })

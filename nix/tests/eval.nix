@@ -50,6 +50,7 @@ let
       users = lib.attrNames config.users.users;
       services = lib.mapAttrs (_: service) config.systemd.services;
       sockets = lib.mapAttrs (_: s: s.wantedBy) config.systemd.sockets;
+      timers = lib.mapAttrs (_: t: t.wantedBy) config.systemd.timers;
       hasTarget = config.systemd.targets ? postgresql;
       sysctl = config.boot.kernel.sysctl;
       firewall = {

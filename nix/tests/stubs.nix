@@ -65,6 +65,9 @@ in
     systemd.sockets = set (closed {
       wantedBy = list types.str;
     });
+    systemd.timers = set (closed {
+      wantedBy = list types.str;
+    });
     systemd.targets = set (closed {
       wantedBy = list types.str;
       requires = list types.str;
