@@ -36,6 +36,7 @@ type Config struct {
 	Limits    Limits    `yaml:"limits"`
 	Reconcile Reconcile `yaml:"reconcile"`
 	Retention Retention `yaml:"retention,omitempty"` // zero: prune has nothing to do
+	Backup    Backup    `yaml:"backup"`
 }
 
 // Database says which database is managed, as whom and over which connection.

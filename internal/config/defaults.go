@@ -16,6 +16,7 @@ func Default() *Config {
 		Hardening: HardeningStandard,
 		Limits:    Limits{TransactionAge: 15 * time.Minute},
 		Reconcile: Reconcile{Interval: 10 * time.Second, Drift: DriftRepair},
+		Backup:    Backup{Directory: "/var/backups/sessiondb", Keep: 14, Schedule: "*-*-* 02:00:00", Upload: []string{}},
 	}
 	for vm := byte(1); vm <= 5; vm++ {
 		n := defaultNetwork()

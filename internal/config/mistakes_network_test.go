@@ -193,6 +193,9 @@ var networkMistakes = []mistake{
 		`reconcile: {interval: 2h}`,
 		`1:23: reconcile.interval: must be from 1s to 1h, not "2h"`,
 	},
+	{"backup: {keep: 0, directory: /, upload: aws}", "1:16: backup.keep: must be from 1 to 10000, not 0\n1:30: backup.directory: must be a folder of its own, not the root of everything\n1:41: backup.upload: must be a list, not a string"},
+	{"backup: {keep: 10001, directory: /var/, schedule: \"02:00\\n[Service]\", upload: [\"\"]}", "1:16: backup.keep: must be from 1 to 10000, not 10001\n1:34: backup.directory: must be a folder of its own, not /var: what lies in it is made private, and old backups in it are removed\n1:51: backup.schedule: must be a calendar event of systemd.time(7), such as \"*-*-* 02:00:00\", not \"02:00\\n[Service]\"; try it: systemd-analyze calendar\n1:79: backup.upload: must begin with a program"},
+	{"backup: {directory: '', schedule: '', upload: [bin/aws, 5]}", "1:21: backup.directory: must not be empty\n1:35: backup.schedule: must be a calendar event of systemd.time(7), such as \"*-*-* 02:00:00\", not \"\"; try it: systemd-analyze calendar\n1:48: backup.upload[0]: must be a program's name or its whole path, not \"bin/aws\"\n1:57: backup.upload[1]: must be a string, but YAML takes this for an integer; put it in quotes"},
 	{
 		`reconcile: {drift: ignore}`,
 		`1:20: reconcile.drift: must be repair or report, not "ignore"`,

@@ -206,7 +206,7 @@ var roleMistakes = []mistake{
 	},
 	{
 		"firewall: {port: 1, prot: x, backend: of, allow: {}}\nserver: {listen: gateway}\nfoo: {}\nroles: [{name: A, access: x}]",
-		"1:21: firewall.prot: unknown key; did you mean port?\n1:39: firewall.backend: must be auto, nft, legacy or off, not \"of\"\n1:50: firewall.allow: must be a list, not a mapping\n2:18: server.listen: must be all or gateways, not \"gateway\"\n3:1: foo: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile and retention\n4:16: roles[0].name: must start with a-z or _ and continue with a-z, 0-9, _, $ or -, not \"A\"\n4:27: roles[0].access: must be readwrite, readonly or none, not \"x\"",
+		"1:21: firewall.prot: unknown key; did you mean port?\n1:39: firewall.backend: must be auto, nft, legacy or off, not \"of\"\n1:50: firewall.allow: must be a list, not a mapping\n2:18: server.listen: must be all or gateways, not \"gateway\"\n3:1: foo: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile, retention and backup\n4:16: roles[0].name: must start with a-z or _ and continue with a-z, 0-9, _, $ or -, not \"A\"\n4:27: roles[0].access: must be readwrite, readonly or none, not \"x\"",
 	},
 	{
 		"database: {}\n---\n[",
@@ -214,7 +214,7 @@ var roleMistakes = []mistake{
 	},
 	{
 		"foo: 1\n---\nbar: 1",
-		"1:1: foo: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile and retention\n2:1: a second YAML document starts here; the config is one document",
+		"1:1: foo: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile, retention and backup\n2:1: a second YAML document starts here; the config is one document",
 	},
 	// password
 	{

@@ -13,11 +13,11 @@ var yamlMistakes = []mistake{
 	},
 	{
 		`- a`,
-		`1:1: must be a mapping with database, roles, networks, firewall, server, hardening, limits, reconcile and retention, not a list`,
+		`1:1: must be a mapping with database, roles, networks, firewall, server, hardening, limits, reconcile, retention and backup, not a list`,
 	},
 	{
 		`hello`,
-		`1:1: must be a mapping with database, roles, networks, firewall, server, hardening, limits, reconcile and retention, not a string`,
+		`1:1: must be a mapping with database, roles, networks, firewall, server, hardening, limits, reconcile, retention and backup, not a string`,
 	},
 	{
 		"database: {}\n---\nb: 2\n",
@@ -54,7 +54,7 @@ var yamlMistakes = []mistake{
 	},
 	{
 		"x: &a 1\nhardening: *a",
-		"1:1: x: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile and retention\n2:12: hardening: must be a string, not an alias",
+		"1:1: x: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile, retention and backup\n2:12: hardening: must be a string, not an alias",
 	},
 	{
 		`hardening: &a strict`,
@@ -87,7 +87,7 @@ var yamlMistakes = []mistake{
 	},
 	{
 		`foo: 1`,
-		`1:1: foo: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile and retention`,
+		`1:1: foo: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile, retention and backup`,
 	},
 	{
 		`  port: 5432`,
@@ -119,11 +119,11 @@ var yamlMistakes = []mistake{
 	},
 	{
 		`5432: 1`,
-		`1:1: 5432: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile and retention`,
+		`1:1: 5432: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile, retention and backup`,
 	},
 	{
 		`null: 1`,
-		`1:1: null: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile and retention`,
+		`1:1: null: unknown key; known here: database, roles, networks, firewall, server, hardening, limits, reconcile, retention and backup`,
 	},
 	// types
 	{

@@ -51,6 +51,7 @@ func TestAccepted(t *testing.T) {
 		"firewall: {allow: [{source: 10.9.0.1, interface: a}, {source: 10.9.0.1}]}", "firewall: {allow: [{source: 0.0.0.0/0, interface: wg0}, {source: '::1'}]}",
 		"limits: {transaction_age: 1m}", "limits: {transaction_age: 720h}", "limits: {transaction_age: 0}", "limits: {transaction_age: 0s}", "limits:", "reconcile: {interval: 1s}", "reconcile: {interval: 1h}",
 		"retention:", "retention: {status: completed, older_than: 1h}", "retention: {status: [failed, completed], older_than: 87600h}",
+		"backup:", "backup: {keep: 1}", "backup: {directory: ../backups/}", "backup: {schedule: hourly}", "backup: {schedule: Mon..Fri *-*-* 2/6:00:00}", "backup: {upload: [/usr/bin/tee, '{file}', '']}",
 	} {
 		c, err := Parse("c.yaml", []byte(in))
 		if err != nil {

@@ -11,6 +11,7 @@ var elsewhere = map[string]string{
 	"transaction_age": "limits.transaction_age",
 	"interval":        "reconcile.interval", "drift": "reconcile.drift",
 	"status": "retention.status", "older_than": "retention.older_than",
+	"directory": "backup.directory", "keep": "backup.keep", "schedule": "backup.schedule", "upload": "backup.upload",
 }
 
 // config reads the top level over c, which holds the defaults.
@@ -29,6 +30,7 @@ func (d *decoder) config(root value, c *Config) {
 		field{"limits", func(v value) { d.limits(v, &c.Limits) }},
 		field{"reconcile", func(v value) { d.reconcile(v, &c.Reconcile) }},
 		field{"retention", func(v value) { d.retention(v, &c.Retention) }},
+		field{"backup", func(v value) { d.backup(v, &c.Backup) }},
 	)
 	if !ownRoles { // the default role comes from whatever networks there are
 		c.Roles[0].Networks = networkNames(c.Networks)
