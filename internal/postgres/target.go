@@ -25,6 +25,7 @@ const connectTimeout = 5 * time.Second
 type Target struct {
 	maintenance *pgconn.Config
 	database    string
+	tls         []string // for programs of PostgreSQL, see ClientEnv
 }
 
 // NewTarget parses an administrator's connection string (libpq keywords or URL). The error never quotes the string: it
@@ -54,7 +55,7 @@ func NewTarget(url, database string) (Target, error) {
 	if cfg.Database == "" {
 		cfg.Database = "postgres"
 	}
-	return Target{cfg, database}, nil
+	return Target{cfg, database, tlsEnv(url)}, nil
 }
 
 // Database is the name of the session database.
