@@ -29,6 +29,7 @@ install: build ## install binary, units and config below DESTDIR, then tell syst
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sessiondbd
 	install -D -m 0755 $(BINARY)-metrics $(DESTDIR)$(PREFIX)/bin/sessiondbd-metrics
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system deploy/systemd/*.service deploy/systemd/*.path deploy/systemd/*.socket deploy/systemd/*.timer
+	install -D -m 0755 -t $(DESTDIR)/usr/lib/systemd/system-generators deploy/systemd/sessiondbd-generator
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/postgresql@.service.d deploy/systemd/postgresql@.service.d/50-sessiondbd.conf
 	ln -sfn sessiondbd.service $(DESTDIR)/usr/lib/systemd/system/init-session-schema.service
 	install -D -m 0644 deploy/systemd/sessiondbd.sysusers $(DESTDIR)/usr/lib/sysusers.d/sessiondbd.conf

@@ -133,6 +133,13 @@ func collectState(ch chan<- prometheus.Metric, part string, s daemon.State) {
 	fact(ch, s, admitted, "networks_admitted", part)
 	fact(ch, s, schema, "schema_version")
 	fact(ch, s, initial, "initial_passwords")
+	fact(ch, s, backupTime, "backup_time")
+	fact(ch, s, backupBytes, "backup_bytes")
+	fact(ch, s, backupSessions, "backup_sessions")
+	fact(ch, s, backupsKept, "backups_kept")
+	fact(ch, s, backupFailed, "backup_failed")
+	fact(ch, s, backupVerified, "backup_verified_time")
+	fact(ch, s, backupUnfit, "backup_unfit")
 }
 
 // fact passes on what the last look found, if it did.

@@ -72,8 +72,11 @@ func (s *stand) daemon(part string, edit func(*daemon.State)) {
 	st := daemon.State{
 		Part: part, PID: os.Getpid(), Started: time.Now(), State: daemon.Converged, LastPass: daemon.Pass{At: time.Now(), Seconds: 0.25},
 		Counts: daemon.Counts{Passes: 7, Failed: 2, Changes: map[string]map[string]int{"role": {"update": 3}}, Repairs: 4, Opponents: map[string]int{"nft": 4}},
-		Facts:  map[string]int{"networks": 5, "networks_admitted": 4, "schema_version": 4, "initial_passwords": 1},
-		Items:  []daemon.Resource{{Name: "hba", State: "refused"}},
+		Facts: map[string]int{
+			"networks": 5, "networks_admitted": 4, "schema_version": 4, "initial_passwords": 1,
+			"backup_failed": 0, "backup_unfit": 0, "backups_kept": 14, "backup_time": 1795400000, "backup_bytes": 123456, "backup_sessions": 1204, "backup_verified_time": 1795300000,
+		},
+		Items: []daemon.Resource{{Name: "hba", State: "refused"}},
 	}
 	edit(&st)
 	b, err := json.Marshal(st)

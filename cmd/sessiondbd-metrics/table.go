@@ -58,6 +58,14 @@ var (
 	admitted    = define(gauge, "networks_admitted", "Networks that the firewall or pg_hba.conf lets in.", "part")
 	schema      = define(gauge, "schema_version", "Number of the newest migration in the session database.")
 	initial     = define(gauge, "initial_passwords", "Roles whose initial password is in use: it is documented, or stands in the config.")
+	// None of these where no backup was ever tried.
+	backupTime     = define(gauge, "backup_last_success_timestamp_seconds", "When the newest backup was made, in seconds since the epoch.")
+	backupBytes    = define(gauge, "backup_size_bytes", "Size of the newest backup.")
+	backupSessions = define(gauge, "backup_sessions", "Rows of public.session in the newest backup.")
+	backupsKept    = define(gauge, "backups_kept", "Backups that are kept.")
+	backupFailed   = define(gauge, "backup_failed", "1 if a backup, or its upload, has failed since the newest good one.")
+	backupVerified = define(gauge, "backup_last_verified_timestamp_seconds", "When a backup was last restored for a test and found whole, in seconds since the epoch.")
+	backupUnfit    = define(gauge, "backup_unfit", "1 if the last backup that was restored for a test was not whole.")
 )
 
 // What PostgreSQL is asked when the metrics are.

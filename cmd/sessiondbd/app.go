@@ -62,8 +62,8 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.logLevel, "log-level", "info", "debug, info, warn or error")
 	root.AddCommand(a.planCommand(), a.applyCommand(), a.runCommand(), a.statusCommand(), a.removeCommand(), a.configCommand(), a.versionCommand())
 	root.AddCommand(a.pauseCommand(), a.resumeCommand())
-	root.AddCommand(a.doctorCommand(), a.connectCommand(), a.restoreCommand(), a.pruneCommand())
-	root.AddCommand(a.reloadCommand(), a.restartCommand())
+	root.AddCommand(a.doctorCommand(), a.connectCommand(), a.backupCommand(), a.restoreCommand(), a.pruneCommand())
+	root.AddCommand(a.reloadCommand(), a.restartCommand(), a.generatorCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Use: "help [command]", Short: "explain a command", RunE: help})
 	usageErrors(root)

@@ -123,10 +123,15 @@ func (h *databaseHost) diff(o observation) []plan.Resource {
 	return list
 }
 
+// schemaOnly is what a migration or its repair makes inside the database.
+func (h *databaseHost) schemaOnly(o observation) []plan.Resource {
+	return schema.Diff(h.goals.schema, o.schema)
+}
+
 // inside is what is kept inside the database.
 func (h *databaseHost) inside(o observation) []plan.Resource {
 	return slices.Concat(
-		schema.Diff(h.goals.schema, o.schema),
+		h.schemaOnly(o),
 		[]plan.Resource{schema.DiffOwner(h.goals.schema, o.schema)},
 		role.Access(h.goals.role, o.role),
 	)

@@ -179,10 +179,10 @@ func (e *endurance) tail() string {
 	return out[max(0, len(out)-4000):]
 }
 
-func (e *endurance) sh(script string) {
-	e.t.Helper()
-	if _, err := e.ns.Run(e.t.Context(), "sh", "-ec", script); err != nil {
-		e.t.Fatalf("%s: %v", script, err)
+func (s *site) sh(script string) {
+	s.t.Helper()
+	if _, err := s.ns.Run(s.t.Context(), "sh", "-ec", script); err != nil {
+		s.t.Fatalf("%s: %v", script, err)
 	}
 }
 

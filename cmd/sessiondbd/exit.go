@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"sessiondbd/internal/daemon"
+	"sessiondbd/internal/dump"
 	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/plan"
 	"sessiondbd/internal/postgres"
@@ -78,7 +79,7 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.Is(err, firewall.ErrNotPermitted), errors.Is(err, fs.ErrPermission):
 		return exitNotAllowed
-	case errors.Is(err, firewall.ErrMissing):
+	case errors.Is(err, firewall.ErrMissing), errors.Is(err, dump.ErrTool):
 		return exitUnavailable
 	case errors.Is(err, firewall.ErrBusy), errors.Is(err, errInterrupted), errors.Is(err, daemon.ErrPass):
 		return exitTryAgain

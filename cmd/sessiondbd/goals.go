@@ -27,6 +27,7 @@ type options struct {
 	remove     bool
 	acceptNew  bool
 	restartNow bool
+	backup     bool     // whose folder root makes
 	file       *os.File // that root has opened for the command, and the database's user may not be able to; nil: none
 }
 

@@ -42,6 +42,9 @@ func switchUser(s setup, firewall bool, opt options) (noUser, err error) {
 	if !opt.look {
 		dirs = []string{stateDir(), runDir(database)}
 	}
+	if opt.backup {
+		dirs = append(dirs, cfg.Backup.Directory)
+	}
 	if opt.stay && firewall {
 		dirs = append(dirs, runDir(fire))
 	}

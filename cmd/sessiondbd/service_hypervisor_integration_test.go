@@ -33,6 +33,7 @@ func TestService(t *testing.T) {
 				{"pause without the daemon", serviceHost.pausedStart},
 				{"pause ends by itself", serviceHost.pauseEnds},
 				{"restore", serviceHost.restores},
+				{"backup", serviceHost.backups},
 				{"who may pause", serviceHost.whoMayPause},
 				{"another database", serviceHost.otherDatabase},
 				{"reload that cannot be applied", serviceHost.reloads},

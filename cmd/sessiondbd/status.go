@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"sessiondbd/internal/daemon"
 	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/operate"
 	"sessiondbd/internal/plan"
 	"sessiondbd/internal/server"
 )
@@ -26,7 +28,12 @@ func (a *app) status() error {
 			all = append(all, seen)
 		}
 	}
-	told := told(daemon.StatusCode(all))
+	backups := a.backups()
+	result := daemon.StatusCode(all)
+	if result == exitOK && backups.Trouble() {
+		result = exitFailure
+	}
+	told := told(result)
 	if err := errors.Join(errs...); err != nil {
 		fmt.Fprintln(a.stderr, "sessiondbd: "+err.Error())
 		told = code(exitFailure) // not "not running": that is not known
@@ -35,9 +42,25 @@ func (a *app) status() error {
 		return told
 	}
 	if a.json {
-		return errors.Join(daemon.PrintStatusJSON(a.stdout, all), told)
+		var known any // a nil pointer in it would not be nil
+		if backups != nil {
+			known = backups
+		}
+		return errors.Join(daemon.PrintStatusJSON(a.stdout, all, result, known), told)
 	}
-	return errors.Join(daemon.PrintStatus(a.stdout, all, time.Now(), colourful(a.stdout)), told)
+	err := daemon.PrintStatus(a.stdout, all, time.Now(), colourful(a.stdout))
+	if text := backups.String(); text != "" && err == nil {
+		_, err = fmt.Fprintln(a.stdout, "backup    "+text)
+	}
+	return errors.Join(err, told)
+}
+
+// backups is what is known of them, nil for nothing: where none was made, or where it is not ours to read.
+func (a *app) backups() *operate.BackupState {
+	if !a.has(database) {
+		return nil
+	}
+	return operate.ReadBackupState(backupState())
 }
 
 // told is the exit code of an outcome that is on the screen already.
@@ -72,10 +95,12 @@ func (h *databaseHost) facts(r plan.Report) map[string]int {
 			initial++
 		}
 	}
-	return map[string]int{
+	facts := map[string]int{
 		"schema_version": h.last.schema.Version(), "initial_passwords": initial,
 		"networks": h.goals.server.NetworkCount(), "networks_admitted": server.Admitted(h.goals.server, h.last.server),
 	}
+	maps.Copy(facts, operate.ReadBackupState(backupState()).Facts())
+	return facts
 }
 
 // facts are what describe says, for the state file and the metrics.

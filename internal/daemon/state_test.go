@@ -256,7 +256,7 @@ b         not running
 
 func TestPrintStatusJSON(t *testing.T) {
 	var b bytes.Buffer
-	if err := PrintStatusJSON(&b, []Seen{seen("a", true, Degraded), {Part: "b"}}); err != nil {
+	if err := PrintStatusJSON(&b, []Seen{seen("a", true, Degraded), {Part: "b"}}, 3, nil); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct {

@@ -153,9 +153,10 @@ func person(b *strings.Builder, c colours, kind, resource, text, remedy string) 
 	}
 }
 
-// PrintStatusJSON writes the parts as one document.
-func PrintStatusJSON(w io.Writer, parts []Seen) error {
-	state := map[int]string{codeConverged: "converged", codeDegraded: "degraded", codeNotRunning: "not running"}[StatusCode(parts)]
+// PrintStatusJSON writes the parts as one document, under what the exit code says; beside them what is known of backups, or
+// nil.
+func PrintStatusJSON(w io.Writer, parts []Seen, code int, backup any) error {
+	state := map[int]string{codeConverged: "converged", codeDegraded: "degraded", codeNotRunning: "not running"}[code]
 	if parts == nil {
 		parts = []Seen{}
 	}
@@ -163,9 +164,10 @@ func PrintStatusJSON(w io.Writer, parts []Seen) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(struct {
-		State string `json:"state"`
-		Parts []Seen `json:"parts"`
-	}{state, parts})
+		State  string `json:"state"`
+		Parts  []Seen `json:"parts"`
+		Backup any    `json:"backup,omitempty"`
+	}{state, parts, backup})
 }
 
 // age is a duration as a person says it, in the largest unit that fits twice. A clock set back shows as 0s.

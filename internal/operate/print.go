@@ -24,7 +24,7 @@ func (s Sessions) JSON(w io.Writer) error { return writeJSON(w, s) }
 // Text writes the answer for a person.
 func (s Sessions) Text(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "database %s  %s\n", s.Database, size(s.DatabaseBytes))
+	fmt.Fprintf(&b, "database %s  %s\n", s.Database, Size(s.DatabaseBytes))
 	if s.Table != nil {
 		s.Table.text(&b)
 	}
@@ -41,7 +41,7 @@ func (s Sessions) Text(w io.Writer) error {
 }
 
 func (t Table) text(b *strings.Builder) {
-	fmt.Fprintf(b, "table session   %s, indexes %s\n\n", size(t.Bytes), size(t.IndexesBytes))
+	fmt.Fprintf(b, "table session   %s, indexes %s\n\n", Size(t.Bytes), Size(t.IndexesBytes))
 	tw := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, s := range t.Statuses {
 		name := s.Status
@@ -90,8 +90,8 @@ func table(b *strings.Builder, fill func(row func(...any))) {
 	}
 }
 
-// size is a number of bytes as a person says it, in binary units as PostgreSQL does.
-func size(n int64) string {
+// Size is a number of bytes as a person says it, in binary units as PostgreSQL does.
+func Size(n int64) string {
 	const unit = 1024
 	names := []string{"bytes", "kB", "MB", "GB", "TB"}
 	at := 0

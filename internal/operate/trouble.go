@@ -67,10 +67,10 @@ func (c *Case) disk(d *Diagnosis) {
 		case k.Err != nil:
 			d.find(AreaDisk, Unseen, fmt.Sprintf("%s: %v", k.Path, k.Err), "whether "+k.For+" fits is not known", asRoot)
 		case k.Free < k.Need:
-			d.find(AreaDisk, Risk, fmt.Sprintf("%s has %s free; %s may need %s", k.Path, size(k.Free), k.For, size(k.Need)), "it would stop halfway for want of space",
+			d.find(AreaDisk, Risk, fmt.Sprintf("%s has %s free; %s may need %s", k.Path, Size(k.Free), k.For, Size(k.Need)), "it would stop halfway for want of space",
 				"df -h "+k.Path+"    # make room there, or mount a larger file system")
 		default:
-			d.look(AreaDisk, fmt.Sprintf("%s has %s free; %s needs at most %s", k.Path, size(k.Free), k.For, size(k.Need)))
+			d.look(AreaDisk, fmt.Sprintf("%s has %s free; %s needs at most %s", k.Path, Size(k.Free), k.For, Size(k.Need)))
 		}
 	}
 }

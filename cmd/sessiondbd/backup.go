@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sessiondbd/internal/dump"
+	"sessiondbd/internal/operate"
+	"sessiondbd/internal/postgres"
+	"sessiondbd/internal/schema"
+)
+
+func backupState() string { return stateDir() + "/backup.json" }
+
+func (a *app) backupCommand() *cobra.Command {
+	verify := false
+	c := &cobra.Command{
+		Use: "backup", Short: "write a dump of the session database, and keep the newest", Args: cobra.NoArgs,
+		Long: "Writes a dump (pg_dump, custom format) with its checksum, the server's roles without passwords, and what it holds, to backup.directory. It gets its name once it is whole, on the disk, and can be listed; then all but the backup.keep newest go, and backup.upload gets a copy. The VMs notice nothing.\n\n" +
+			"With --verify: loads the newest backup into a database of its own, compares each table's rows with those that were counted when it was made, and the schema with what it should be, and drops that again.\n\n" +
+			"Exit codes: 0 done, 1 not written, not fit or not uploaded, 65 this is not the database that we know, 69 PostgreSQL or its programs are not there, 75 paused, or another backup is at work, 77 not permitted, 78 config.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			work, failed := a.backup, func(s *operate.BackupState, f operate.BackupFail) { s.Failed = &f }
+			if verify {
+				work, failed = a.verify, func(s *operate.BackupState, f operate.BackupFail) { s.Unfit = &f }
+			}
+			a.only = database
+			s, err := a.setup(a.parts(), options{backup: true, blind: true})
+			if err == nil {
+				err = s.noUser
+			}
+			if err != nil {
+				return err
+			}
+			if err = work(cmd.Context(), s); err == nil {
+				return nil
+			}
+			// Whether another one is at work, or somebody has paused us: no reason to raise an alarm.
+			if exitCode(err) != exitTryAgain {
+				fail := operate.BackupFail{At: time.Now(), Error: err.Error()}
+				if serr := operate.ChangeBackupState(backupState(), func(s *operate.BackupState) { failed(s, fail) }); serr != nil {
+					err = errors.Join(err, serr)
+				}
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVar(&verify, "verify", false, "restore the newest backup for a test, beside the database in service")
+	return c
+}
+
+// known connects to the session database that we know, and holds the lock of that name in the maintenance database.
+func (s setup) known(ctx context.Context, lock string) (d *databaseHost, session, maintenance *postgres.Conn, err error) {
+	if h, is := leftAlone("backup"); is {
+		return nil, nil, nil, h.Plan(ctx).Unobserved[0].Err
+	}
+	if d, err = s.database(options{look: true}); err != nil {
+		return nil, nil, nil, err
+	}
+	defer d.observer.Close()
+	o, err := d.look(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, no := range schema.DiffDatabase(d.goals.schema, o.schema).Refusals {
+		return nil, nil, nil, refusal{fmt.Errorf("%s: %s", no.Summary, no.Remedy)}
+	}
+	if maintenance, err = d.target.ConnectMaintenance(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if err = maintenance.TryLock(ctx, lock); err == nil {
+		session, err = d.target.ConnectSession(ctx)
+	}
+	if err != nil {
+		maintenance.CloseSoon()
+	}
+	return d, session, maintenance, err
+}
+
+func (a *app) backup(ctx context.Context, s setup) error {
+	d, session, maintenance, err := s.known(ctx, "backup")
+	if err != nil {
+		return err
+	}
+	defer func() { session.CloseSoon(); maintenance.CloseSoon() }()
+	b := operate.Backups{Dir: s.cfg.Backup.Directory, Database: s.cfg.Database.Name}
+	if err := b.Open(); err != nil {
+		return err
+	}
+	if err := b.Clear(); err != nil {
+		return err
+	}
+	begin := time.Now()
+	name := b.Name(begin)
+	if _, err := os.Lstat(b.Path(name)); err == nil {
+		return postgres.NewError(postgres.Busy, name+" was made within this very second")
+	}
+	c, err := a.writeBackup(ctx, d, session, b, name)
+	if err != nil {
+		_ = os.Remove(b.Partial(name))
+		return fmt.Errorf("the backup was not written; those before are as they were: %w", err)
+	}
+	removed, err := b.Keep(s.cfg.Backup.Keep)
+	if err != nil {
+		return fmt.Errorf("%s is written; older ones cannot be removed: %w", b.Path(name), err)
+	}
+	kept, err := b.List()
+	if err != nil {
+		return err
+	}
+	done := operate.BackupDone{At: begin, Name: name, Bytes: c.Bytes, Sessions: c.Sessions, Seconds: time.Since(begin).Seconds()}
+	fmt.Fprintf(a.stdout, "%s: %d sessions, %s, in %s; %d kept, %d removed.\n", b.Path(name), c.Sessions, operate.Size(c.Bytes), time.Since(begin).Round(time.Millisecond), len(kept), len(removed))
+	if err := operate.ChangeBackupState(backupState(), func(st *operate.BackupState) { st.Good, st.Failed, st.Kept = &done, nil, len(kept) }); err != nil {
+		return err
+	}
+	if err := upload(ctx, s.cfg.Backup.Upload, b.Path(name), name+".dump"); err != nil {
+		return fmt.Errorf("%s is written, and not uploaded: %w", b.Path(name), err)
+	}
+	return nil
+}
+
+// writeBackup makes a backup of one snapshot, and gives it its name once it is whole.
+func (a *app) writeBackup(ctx context.Context, d *databaseHost, session *postgres.Conn, b operate.Backups, name string) (operate.Content, error) {
+	var declared []string
+	for _, r := range d.goals.role.Roles {
+		declared = append(declared, r.Name)
+	}
+	roles, err := operate.RolesOf(ctx, session, declared)
+	if err != nil {
+		return operate.Content{}, err
+	}
+	snap, err := operate.TakeSnapshot(ctx, session)
+	if err != nil {
+		return operate.Content{}, err
+	}
+	c := operate.Content{Database: b.Database, Server: session.ParameterStatus("server_version"), At: time.Now().UTC(), Sessions: snap.Sessions, Rows: snap.Rows}
+	old := syscall.Umask(0o077)
+	stop := a.progress(b.Partial(name))
+	job := dump.Job{Env: d.target.ClientEnv(b.Database), Snapshot: snap.ID, To: b.Partial(name), Major: session.Version() / 10000}
+	err = job.Write(ctx)
+	stop()
+	syscall.Umask(old)
+	if err == nil {
+		err = operate.SyncFile(b.Partial(name))
+	}
+	if err == nil {
+		err = dump.List(ctx, b.Partial(name), job.Major)
+	}
+	if err == nil {
+		c.Bytes, c.SHA256, err = operate.Sum(b.Partial(name))
+	}
+	if err == nil {
+		err = b.Finish(name, c, roles)
+	}
+	return c, err
+}
+
+// progress shows on a terminal how large a file has become, until it is stopped.
+func (a *app) progress(path string) (stop func()) {
+	if !onTerminal(a.stderr) {
+		return func() {}
+	}
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				fmt.Fprint(a.stderr, "\r\x1b[K")
+				return
+			case <-tick.C:
+				if fi, err := os.Stat(path); err == nil {
+					fmt.Fprintf(a.stderr, "\r%s written", operate.Size(fi.Size()))
+				}
+			}
+		}
+	}()
+	return func() { close(quit); <-ended }
+}
+
+// upload gives a file to the administrator's command.
+func upload(ctx context.Context, argv []string, path, name string) error {
+	if len(argv) == 0 {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	args := make([]string, len(argv)-1)
+	for i, arg := range argv[1:] {
+		args[i] = strings.ReplaceAll(arg, "{file}", name)
+	}
+	cmd := exec.CommandContext(ctx, argv[0], args...)
+	cmd.Stdin, cmd.Dir = f, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("backup.upload: %s: %w: %s", argv[0], err, lastLines(string(out)))
+	}
+	// A program that ends well and leaves the half unread has not stored it.
+	at, err := f.Seek(0, 1)
+	if fi, serr := f.Stat(); err == nil && serr == nil && at < fi.Size() {
+		return fmt.Errorf("backup.upload: %s has read %s of %s and ended", argv[0], operate.Size(at), operate.Size(fi.Size()))
+	}
+	return err
+}
+
+// lastLines is the end of what a program said, on one line.
+func lastLines(out string) string {
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return strings.ToValidUTF8(strings.Join(lines[max(0, len(lines)-3):], "; "), "?")
+}

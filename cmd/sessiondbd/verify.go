@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"sessiondbd/internal/config"
+	"sessiondbd/internal/dump"
+	"sessiondbd/internal/operate"
+	"sessiondbd/internal/postgres"
+)
+
+// verify restores the newest backup for a test.
+func (a *app) verify(ctx context.Context, s setup) error {
+	b := operate.Backups{Dir: s.cfg.Backup.Directory, Database: s.cfg.Database.Name}
+	all, err := b.List()
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return postgres.NewError(postgres.Busy, fmt.Sprintf("there is no backup in %s yet: sudo sessiondbd backup", b.Dir))
+	}
+	d, session, maintenance, err := s.known(ctx, "restore")
+	if err != nil {
+		return err
+	}
+	session.CloseSoon()
+	begin := time.Now()
+	r := &restoring{app: a, setup: s, Beside: operate.NewBeside(s.cfg.Database.Name, begin), live: d, lock: maintenance, other: maintenance}
+	defer maintenance.CloseSoon()
+	c, err := r.test(ctx, b, all[0].Name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.Path(all[0].Name), err)
+	}
+	fmt.Fprintf(a.stdout, "%s can be restored: %d sessions, every table has the rows that it had, the schema is as it should be (%s).\n", b.Path(all[0].Name), c.Sessions, time.Since(begin).Round(time.Millisecond))
+	done := operate.BackupDone{At: begin, Name: all[0].Name, Bytes: c.Bytes, Sessions: c.Sessions, Seconds: time.Since(begin).Seconds()}
+	return operate.ChangeBackupState(backupState(), func(st *operate.BackupState) { st.Verified, st.Unfit = &done, nil })
+}
+
+// test compares a backup with what it says of itself: the file, then what is in the database that it becomes.
+func (r *restoring) test(ctx context.Context, b operate.Backups, name string) (c operate.Content, err error) {
+	if c, err = b.Read(name); err != nil {
+		return c, err
+	}
+	switch n, sum, err := operate.Sum(b.Path(name)); {
+	case err != nil:
+		return c, err
+	case n != c.Bytes || sum != c.SHA256:
+		return c, errors.New("the file is not as it was written: its checksum differs")
+	}
+	if r.file, err = os.Open(b.Path(name)); err != nil {
+		return c, err
+	}
+	defer r.file.Close()
+	if _, err := r.Clear(ctx, r.lock); err != nil {
+		return c, err
+	}
+	if err := r.Create(ctx, r.lock, config.OwnerRole); err != nil {
+		return c, r.noOwner(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aside)
+		defer cancel()
+		err = errors.Join(err, operate.Drop(ctx, r.lock, r.Fresh))
+	}()
+	return c, r.compare(ctx, c)
+}
+
+func (r *restoring) compare(ctx context.Context, c operate.Content) error {
+	t, err := postgres.NewTarget(r.cfg.Database.URL.Reveal(), r.Fresh)
+	if err != nil {
+		return err
+	}
+	conn, err := t.ConnectSession(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.CloseSoon()
+	arc, err := dump.OpenArchive(ctx, r.file, dump.Tool)
+	if err != nil {
+		return err
+	}
+	defer arc.Close()
+	if _, err := dump.Load(ctx, conn, config.OwnerRole, dump.NewScript(arc)); err != nil {
+		return err
+	}
+	if _, err := conn.Run(ctx, "RESET ROLE"); err != nil {
+		return err
+	}
+	rows, err := operate.CountRows(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for _, table := range slices.Sorted(maps.Keys(c.Rows)) {
+		if rows[table] != c.Rows[table] {
+			return fmt.Errorf("%s has %d rows, and had %d when the backup was made", table, rows[table], c.Rows[table])
+		}
+	}
+	return r.drifted(ctx)
+}
+
+// drifted says what in the schema of the database beside is not as it should be, as plan does.
+func (r *restoring) drifted(ctx context.Context) error {
+	cfg := *r.cfg
+	cfg.Database.Name = r.Fresh
+	s := r.setup
+	s.cfg = &cfg
+	d, err := s.database(options{look: true})
+	if err != nil {
+		return err
+	}
+	defer d.observer.Close()
+	p := d.Plan(ctx)
+	if err := p.Err(); err != nil {
+		return err
+	}
+	for _, res := range d.schemaOnly(d.last) {
+		for _, change := range res.Changes {
+			return fmt.Errorf("its schema is not as it should be: %s: %s", change.Resource, change.Summary)
+		}
+		for _, no := range res.Refusals {
+			return fmt.Errorf("its schema is not as it should be: %s: %s", no.Resource, no.Summary)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package operate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Backups is the folder of the backups of one database. A backup is a dump with what belongs to it under the same name; the
+// dump gets its name last, so that one that has it is whole.
+type Backups struct{ Dir, Database string }
+
+// The ends of the names of a backup's files.
+const (
+	dumpEnd    = ".dump"
+	sumEnd     = ".dump.sha256" // as sha256sum writes it
+	rolesEnd   = ".roles.sql"
+	contentEnd = ".json"
+	partialEnd = ".partial"
+)
+
+const backupTime = "20060102T150405Z"
+
+// Content is what a backup holds, counted in the snapshot that it was made of.
+type Content struct {
+	Database string           `json:"database"`
+	Server   string           `json:"server"` // server_version
+	At       time.Time        `json:"at"`
+	Bytes    int64            `json:"bytes"`
+	SHA256   string           `json:"sha256"`
+	Sessions int64            `json:"sessions"`
+	Rows     map[string]int64 `json:"rows"` // by table
+}
+
+// Backup is one that is there.
+type Backup struct {
+	Name string // without its end
+	At   time.Time
+}
+
+var backupStamp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d{8}T\d{6}Z$`) })
+
+// Open makes the folder private, or says how to make it.
+func (b Backups) Open() error {
+	fi, err := os.Stat(b.Dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.MkdirAll(b.Dir, 0o700)
+	case err == nil && !fi.IsDir():
+		err = fmt.Errorf("%s is not a folder", b.Dir)
+	case err == nil && fi.Mode().Perm() != 0o700:
+		err = os.Chmod(b.Dir, 0o700)
+	}
+	return b.explain(err)
+}
+
+func (b Backups) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("backup.directory: %w; it belongs to database.os_user: sudo install -d -o postgres -g postgres -m 0700 %s", err, b.Dir)
+}
+
+// Name is how a backup of that time is called.
+func (b Backups) Name(at time.Time) string { return b.Database + "-" + at.UTC().Format(backupTime) }
+
+// Path is that of a backup's dump.
+func (b Backups) Path(name string) string { return filepath.Join(b.Dir, name+dumpEnd) }
+
+// Partial is where its dump grows before it is one.
+func (b Backups) Partial(name string) string {
+	return filepath.Join(b.Dir, "."+name+dumpEnd+partialEnd)
+}
+
+// List returns the backups that are whole, newest first.
+func (b Backups) List() ([]Backup, error) {
+	entries, err := os.ReadDir(b.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("backup.directory: %w", err)
+	}
+	var all []Backup
+	for _, e := range entries {
+		name, is := strings.CutSuffix(e.Name(), dumpEnd)
+		stamp, ours := strings.CutPrefix(name, b.Database+"-")
+		if !is || !ours || !backupStamp().MatchString(stamp) || !e.Type().IsRegular() {
+			continue
+		}
+		if at, err := time.Parse(backupTime, stamp); err == nil {
+			all = append(all, Backup{name, at})
+		}
+	}
+	slices.SortFunc(all, func(x, y Backup) int { return y.At.Compare(x.At) })
+	return all, nil
+}
+
+// Clear removes what backups that were killed have left behind. It has to hold their lock.
+func (b Backups) Clear() error {
+	entries, err := os.ReadDir(b.Dir)
+	if err != nil {
+		return b.explain(err)
+	}
+	for _, e := range entries {
+		if !b.leftover(e.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(b.Dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// leftover says whether a file is a part of a backup whose dump never got its name, or lost it.
+func (b Backups) leftover(file string) bool {
+	stamp, ours := strings.CutPrefix(strings.TrimPrefix(file, "."), b.Database+"-")
+	if !ours {
+		return false
+	}
+	for _, end := range []string{dumpEnd + partialEnd, sumEnd, rolesEnd, contentEnd} {
+		at, is := strings.CutSuffix(stamp, end)
+		if !is || !backupStamp().MatchString(at) {
+			continue
+		}
+		_, err := os.Lstat(b.Path(b.Database + "-" + at))
+		return end == dumpEnd+partialEnd || errors.Is(err, fs.ErrNotExist)
+	}
+	return false
+}
+
+// Finish gives a dump that lies under its partial name its place, with what belongs to it, all of it on the disk.
+func (b Backups) Finish(name string, c Content, roles string) error {
+	content, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	for end, text := range map[string]string{
+		sumEnd: c.SHA256 + "  " + name + dumpEnd + "\n", rolesEnd: roles, contentEnd: string(content) + "\n",
+	} {
+		if err := writeSynced(filepath.Join(b.Dir, name+end), text); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(b.Partial(name), b.Path(name)); err != nil {
+		return err
+	}
+	return syncDir(b.Dir)
+}
+
+// Keep removes all but the newest n, never the last one.
+func (b Backups) Keep(n int) (removed []string, err error) {
+	all, err := b.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, old := range all[min(len(all), max(1, n)):] {
+		// The dump first: what is left without it is a leftover, which the next backup clears.
+		for _, end := range []string{dumpEnd, sumEnd, rolesEnd, contentEnd} {
+			if err := os.Remove(filepath.Join(b.Dir, old.Name+end)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return removed, err
+			}
+		}
+		removed = append(removed, old.Name)
+	}
+	return removed, nil
+}
+
+// Read returns what a backup says of itself.
+func (b Backups) Read(name string) (c Content, err error) {
+	data, err := os.ReadFile(filepath.Join(b.Dir, name+contentEnd))
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		return c, fmt.Errorf("what %s holds is not known: %w", name, err)
+	}
+	return c, nil
+}
+
+// Sum reads a file once: how long it is, and its SHA-256 in hex.
+func Sum(path string) (bytes int64, sum string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	bytes, err = io.Copy(h, f)
+	return bytes, hex.EncodeToString(h.Sum(nil)), err
+}
+
+func writeSynced(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// SyncFile has what was written to a file by another program reach the disk.
+func SyncFile(path string) error { return syncDir(path) }
