@@ -51,11 +51,11 @@ func another(err error) bool {
 const tries = 5
 
 // batch runs one batch and rests. It counts what went. A careful one waits for a table that is locked: for a row it never does.
-func (p *Pruner) batch(ctx context.Context, s postgres.Statement, blocks, limit int, args ...string) (n int, err error) {
+func (p *Pruner) batch(ctx context.Context, s postgres.Statement, blocks, limit int, args ...string) (g gone, err error) {
 	for try := 1; ; try++ {
 		var failed error // for the rows' sake
 		err := p.patiently(ctx, func() error {
-			n, err = p.once(ctx, s, blocks, limit, args)
+			g, err = p.once(ctx, s, blocks, limit, args)
 			if another(err) && (s == p.swift || postgres.CodeOf(err) != locked) {
 				failed, err = err, nil
 			}
@@ -63,48 +63,39 @@ func (p *Pruner) batch(ctx context.Context, s postgres.Statement, blocks, limit 
 		})
 		switch {
 		case err != nil || failed == nil:
-			return n, err
+			return g, err
 		case s == p.swift || s == p.circles || try == tries:
-			return 0, failed
+			return gone{}, failed
 		}
 	}
 }
 
+// gone is what a batch deleted.
+type gone struct {
+	n  int
+	up []struct { // asked for by name only
+		Parent string `json:"parent"`
+	}
+}
+
 // once runs one batch in its transaction.
-func (p *Pruner) once(ctx context.Context, s postgres.Statement, blocks, limit int, args []string) (int, error) {
-	var rows []gone
+func (p *Pruner) once(ctx context.Context, s postgres.Statement, blocks, limit int, args []string) (g gone, err error) {
 	began := time.Now()
-	n, err := s.Run(ctx, &rows, append(p.stale[:], args...)...)
+	g.n, err = s.Run(ctx, &g.up, append(p.stale[:], args...)...)
 	took := time.Since(began)
 	if err == nil {
-		p.went(rows)
+		p.out.Deleted += g.n
 		switch {
 		case blocks > 0:
-			p.size = p.size.next(took, n, blocks, n == limit)
+			p.size = p.size.next(took, g.n, blocks, g.n == limit)
 		case limit > 0: // rows by name
 			p.size.rows = p.size.next(took, limit, 1, false).rows
 		}
 	}
 	if rested := p.pace(ctx, took); rested != nil {
-		return n, rested
+		return g, rested
 	}
-	return n, err
-}
-
-// went counts rows that are gone. Their parents may be leaves now; of those that the walk has still before it, it finds out.
-func (p *Pruner) went(rows []gone) {
-	p.out.Deleted += len(rows)
-	if !p.doubt {
-		return
-	}
-	for _, r := range rows {
-		if r.Parent != "" {
-			p.parents[r.Parent] = true
-		}
-	}
-	for _, r := range rows {
-		delete(p.parents, r.ID)
-	}
+	return g, err
 }
 
 // The rest after work leaves processor and disk to others.

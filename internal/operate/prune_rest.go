@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -10,6 +11,12 @@ import (
 
 // busyTries is how often rows that somebody holds are tried again.
 const busyTries = 4
+
+// knot is a row that stays, as its parent does.
+type knot struct {
+	ID     string `json:"id"`
+	Parent string `json:"parent"`
+}
 
 type left struct {
 	Parents int      `json:"parents"`
@@ -20,7 +27,6 @@ type left struct {
 
 // rest tries what the walk had to leave, then says what stays and why.
 func (p *Pruner) rest(ctx context.Context) error {
-	p.doubt = true
 	for try := 0; ; {
 		l, err := p.look(ctx)
 		if err != nil {
@@ -34,10 +40,7 @@ func (p *Pruner) rest(ctx context.Context) error {
 			return nil
 		}
 		before := p.out.Deleted
-		for _, id := range l.Some {
-			p.parents[id] = true
-		}
-		if err := p.ascend(ctx); err != nil {
+		if err := p.ascend(ctx, l.Some); err != nil {
 			return err
 		}
 		if p.out.Deleted == before {
@@ -47,6 +50,27 @@ func (p *Pruner) rest(ctx context.Context) error {
 			try++
 		}
 	}
+}
+
+// ascend deletes leaves by name, then those of their parents that are leaves now, and so on.
+func (p *Pruner) ascend(ctx context.Context, leaves []string) error {
+	for len(leaves) > 0 {
+		parents := map[string]bool{}
+		for len(leaves) > 0 {
+			some := leaves[:min(len(leaves), p.size.rows)]
+			leaves = leaves[len(some):]
+			rows, err := p.batch(ctx, p.named, 0, len(some), postgres.Array(some))
+			if err != nil && !another(err) {
+				return err
+			}
+			for _, r := range rows.up {
+				parents[r.Parent] = r.Parent != ""
+			}
+		}
+		delete(parents, "")
+		leaves = slices.Collect(maps.Keys(parents))
+	}
+	return nil
 }
 
 func (p *Pruner) look(ctx context.Context) (left, error) {
@@ -87,7 +111,7 @@ func (p *Pruner) patiently(ctx context.Context, do func() error) error {
 
 // untie deletes circles, which have no leaf.
 func (p *Pruner) untie(ctx context.Context) error {
-	var knots []gone
+	var knots []knot
 	if err := p.ask(ctx, postgres.Query{Name: "knots", SQL: spell(knotsSQL), Args: p.stale[:], Into: &knots}); err != nil {
 		return err
 	}
@@ -103,7 +127,7 @@ func (p *Pruner) untie(ctx context.Context) error {
 
 // circles finds the rows that are ancestors of themselves, circle by circle, each in the order of its way up. A row has one
 // parent, so no two circles touch.
-func circles(rows []gone) [][]string {
+func circles(rows []knot) [][]string {
 	parent := make(map[string]string, len(rows))
 	for _, r := range rows {
 		parent[r.ID] = r.Parent

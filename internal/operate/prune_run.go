@@ -3,7 +3,6 @@ package operate
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"sessiondbd/internal/postgres"
@@ -27,18 +26,10 @@ type Pruner struct {
 	stale                          [2]string // statuses, time
 	size                           batchSize
 	out                            Pruned
-	// doubt says that a batch left rows behind. From then on the parents of what goes are remembered, until they go.
-	doubt   bool
-	parents map[string]bool
+	doubt                          bool // something may have been left behind
 	// wary is how many batches are still done carefully, cautious how many after the next failure.
 	wary, cautious int
 	worked         time.Duration // since the last rest
-}
-
-// gone is a row that was deleted.
-type gone struct {
-	ID     string `json:"id"`
-	Parent string `json:"parent"`
 }
 
 // Run deletes what is stale, leaves first, each batch in a transaction of its own. It may be ended at any place: another run
@@ -49,12 +40,12 @@ func (p *Pruner) Run(ctx context.Context, c *postgres.Conn, s Stale) (Pruned, er
 	if err != nil {
 		return out, err
 	}
-	p.conn, p.out, p.stale, p.parents = c, out, [2]string{postgres.Array(s.Statuses), out.before}, map[string]bool{}
+	p.conn, p.out, p.stale = c, out, [2]string{postgres.Array(s.Statuses), out.before}
 	p.size, p.cautious = newBatchSize(), 1
 	if err = p.prepare(ctx); err == nil {
 		err = p.walk(ctx)
 	}
-	if err == nil {
+	if err == nil && p.doubt {
 		err = p.rest(ctx)
 	}
 	p.out.Seconds = time.Since(began).Seconds()
@@ -116,17 +107,12 @@ func (p *Pruner) walk(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(p.parents) > maxNamed {
-			if err := p.ascend(ctx); err != nil {
-				return err
-			}
-		}
 		if done {
 			high = low
 		}
 		p.progress(1 - float64(high)/float64(total))
 	}
-	return p.ascend(ctx)
+	return nil
 }
 
 func (p *Pruner) progress(part float64) {
@@ -141,9 +127,9 @@ func (p *Pruner) span(ctx context.Context, low, high int) (done bool, err error)
 	if p.wary > 0 {
 		statement = p.careful
 	}
-	n, err := p.batch(ctx, statement, high-low, limit, fmt.Sprintf("(%d,0)", low), fmt.Sprintf("(%d,0)", high), fmt.Sprint(limit))
+	g, err := p.batch(ctx, statement, high-low, limit, fmt.Sprintf("(%d,0)", low), fmt.Sprintf("(%d,0)", high), fmt.Sprint(limit))
 	switch {
-	case err == nil && n == limit:
+	case err == nil && g.n == limit:
 		return false, nil
 	case err == nil && p.wary > 0:
 		p.wary--
@@ -156,26 +142,4 @@ func (p *Pruner) span(ctx context.Context, low, high int) (done bool, err error)
 		return false, nil
 	} // else children came meanwhile, again and again: what is left comes at the end
 	return true, nil
-}
-
-// maxNamed bounds how many rows are remembered by name before they are tried.
-const maxNamed = 10000
-
-// ascend tries the parents of what went since, theirs then, and so on.
-func (p *Pruner) ascend(ctx context.Context) error {
-	for len(p.parents) > 0 {
-		some := make([]string, 0, p.size.rows)
-		for id := range maps.Keys(p.parents) {
-			if some = append(some, id); len(some) == p.size.rows {
-				break
-			}
-		}
-		for _, id := range some {
-			delete(p.parents, id)
-		}
-		if _, err := p.batch(ctx, p.named, 0, len(some), postgres.Array(some)); err != nil && !another(err) {
-			return err
-		}
-	}
-	return nil
 }

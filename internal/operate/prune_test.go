@@ -9,17 +9,17 @@ import (
 )
 
 func TestCircles(t *testing.T) {
-	up := func(pairs ...string) []gone {
-		var rows []gone
+	up := func(pairs ...string) []knot {
+		var rows []knot
 		for _, p := range pairs {
 			id, parent, _ := strings.Cut(p, ">")
-			rows = append(rows, gone{id, parent})
+			rows = append(rows, knot{id, parent})
 		}
 		return rows
 	}
 	for _, tt := range []struct {
 		name string
-		rows []gone
+		rows []knot
 		want [][]string
 	}{
 		{"nothing", nil, nil},
@@ -66,24 +66,6 @@ func TestBatchSize(t *testing.T) {
 	}
 	if have := (batchSize{10, 1}).next(time.Second, 10, 1, true); have.rows < 1 || have.blocks < 1 {
 		t.Errorf("%+v gets nowhere", have)
-	}
-}
-
-// While every batch went through, parents need not be remembered; afterwards they are, until they are gone themselves.
-func TestWent(t *testing.T) {
-	p := Pruner{parents: map[string]bool{}}
-	p.went([]gone{{"a", "b"}})
-	if p.out.Deleted != 1 || len(p.parents) != 0 {
-		t.Errorf("%+v", p)
-	}
-	p.doubt = true
-	p.went([]gone{{"c", "d"}, {"d", "e"}, {"f", ""}})
-	if d := cmp.Diff(map[string]bool{"e": true}, p.parents); d != "" || p.out.Deleted != 4 {
-		t.Errorf("%d deleted, parents (-want +have):\n%s", p.out.Deleted, d)
-	}
-	p.went([]gone{{"e", ""}})
-	if len(p.parents) != 0 {
-		t.Errorf("%v", p.parents)
 	}
 }
 
