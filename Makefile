@@ -57,7 +57,7 @@ setup-demo:
 	@bash internal/lab/setup.sh demo
 
 # A program of its own and not `go run`, which a SIGTERM would end without what it runs.
-bin/demo bin/tally: bin/%: FORCE
+bin/demo bin/tally bin/bench: bin/%: FORCE
 	@$(GO) build -o $@ ./internal/lab/$*
 
 # The first time apt and the compiler work side by side, if the compiler can already download without what apt brings.
@@ -69,6 +69,10 @@ demo: root ## a throw-away hypervisor gets its session database, and its five VM
 # how fast the daemon is. On two cores three are not too many: most of a test is waiting.
 test: root setup lint bin/tally ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
 	@set -o pipefail; $(GO) test -race -count=1 -p 2 -parallel 3 -timeout 20m -tags integration -json ./... | bin/tally
+
+# It has no pass or fail, and a busy machine shows in every figure; ROWS is a regular expression over the measurements' names.
+bench: root setup build bin/bench ## the figures of the product against their goals and peers (a quarter of an hour)
+	@bin/bench $(if $(ROWS),-rows '$(ROWS)')
 
 # What `make test` takes a sample of, in full: every place where a pass can be killed, 50 rounds of 32 starters, the whole
 # corpus on every version of PostgreSQL.

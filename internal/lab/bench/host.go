@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/user"
@@ -87,10 +88,10 @@ func (h *host) create(ctx context.Context, o options, name string) error {
 	if err := h.ns.IP(ctx, links...); err != nil {
 		return err
 	}
-	return h.start(ctx)
+	return h.start(ctx, o.settings)
 }
 
-func (h *host) start(ctx context.Context) (err error) {
+func (h *host) start(ctx context.Context, also map[string]string) (err error) {
 	files := map[string]string{
 		"ident":                            "lab postgres postgres\nlab root postgres\n",
 		"credentials/sessionuser.password": "a password of the bench",
@@ -100,9 +101,11 @@ func (h *host) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	settings := map[string]string{"listen_addresses": "*", "include_dir": h.path("conf.d"), "ident_file": h.path("ident")}
+	maps.Copy(settings, also)
 	h.Cluster, err = lab.StartCluster(ctx, lab.ClusterOptions{
 		Namespace: h.ns, HBA: "local all postgres peer map=lab\nlocal all all peer\nhost all all 127.0.0.1/32 scram-sha-256\n",
-		Settings: map[string]string{"listen_addresses": "*", "include_dir": h.path("conf.d"), "ident_file": h.path("ident")},
+		Settings: settings,
 	})
 	if err != nil {
 		return err

@@ -45,6 +45,7 @@ type options struct {
 	rows   string
 
 	millions int
+	settings map[string]string // of the server
 }
 
 // run measures one thing after the other: two cores are few. The daemons whose memory is read idle meanwhile.
@@ -82,5 +83,6 @@ var measurements = []struct {
 	{"scale", takeScale},
 	{"online", takeOnline},
 	{"adopt", takeAdopt},
+	{"prune", takePrune},
 	{"memory", takeMemory},
 }

@@ -48,6 +48,12 @@ func (s sample) median() float64 {
 	return sorted[mid]
 }
 
+// percentile is the value that so many of a hundred do not exceed.
+func (s sample) percentile(n int) float64 {
+	sorted := slices.Sorted(slices.Values(s))
+	return sorted[max(0, (len(sorted)*n+99)/100-1)]
+}
+
 // times is the median of how many times the other's time ours was, round by round.
 func (s sample) times(other sample) float64 {
 	ratios := make(sample, len(s))
