@@ -105,6 +105,10 @@ var expectations = map[string]expectation{
 	}},
 	"retention-pending": {fails: true},
 
+	"own-backup":           {check: ownBackup(nil, nil, "")},
+	"own-backup-elsewhere": {check: ownBackup([]string{"", "Mon..Fri 23:30"}, []any{"-/srv/backups"}, "s3://my-backups/{file}")},
+	"own-backup-none":      {fails: true},
+
 	"backup":          {check: backup("*-*-* 02:00:00")},
 	"backup-own-time": {check: backup("*-*-* 04:30:00")},
 }
@@ -185,6 +189,9 @@ func documentedHost(t *testing.T, r *result) {
 	}
 	if _, timer := r.Timers["sessiondbd-prune"]; timer != strings.Contains(r.Etc["sessiondbd/config.yaml"], "older_than") {
 		t.Errorf("sessions are deleted every night: %v", timer)
+	}
+	if _, timer := r.Timers["sessiondbd-backup"]; timer != strings.Contains(r.Etc["sessiondbd/config.yaml"], "backup") {
+		t.Errorf("backups are made every night: %v", timer)
 	}
 	if _, metrics := r.Services["sessiondbd-metrics"]; metrics {
 		t.Error("the metrics' unit is changed without a reason")
@@ -271,6 +278,31 @@ func remote(t *testing.T, r *result) {
 	}
 	if c := r.Services["sessiondbd"].ServiceConfig; c["PrivateNetwork"] != false {
 		t.Errorf("the server cannot be reached: %v", c)
+	}
+}
+
+// ownBackup wants both timers, pg_dump in the services' PATH, and the network for an upload alone.
+func ownBackup(calendar []string, writes []any, upload string) func(*testing.T, *result) {
+	return func(t *testing.T, r *result) {
+		documentedHost(t, r)
+		for _, name := range []string{"sessiondbd-backup", "sessiondbd-backup-verify"} {
+			s := r.Services[name]
+			if !slices.Equal(r.Timers[name], []string{"timers.target"}) || len(s.Path) != 1 {
+				t.Errorf("%s: timer %v, PATH %v", name, r.Timers[name], s.Path)
+			}
+			if have, _ := s.ServiceConfig["ReadWritePaths"].([]any); !slices.Equal(have, writes) {
+				t.Errorf("%s may write to %v, want %v", name, have, writes)
+			}
+			if _, out := s.ServiceConfig["PrivateNetwork"]; out != (upload != "" && name == "sessiondbd-backup") {
+				t.Errorf("%s: the network is open: %v", name, out)
+			}
+		}
+		if have := r.Calendars["sessiondbd-backup"]; !slices.Equal(have, calendar) {
+			t.Errorf("calendar %q, want %q", have, calendar)
+		}
+		if config := r.Etc["sessiondbd/config.yaml"]; !strings.Contains(config, upload) {
+			t.Errorf("the config lacks %q:\n%s", upload, config)
+		}
 	}
 }
 

@@ -33,6 +33,7 @@ type result struct {
 	HasTarget       bool                `json:"hasTarget"`
 	Sockets         map[string][]string `json:"sockets"` // what wants them
 	Timers          map[string][]string `json:"timers"`  // likewise
+	Calendars       map[string][]string `json:"calendars"`
 	Sysctl          map[string]any      `json:"sysctl"`
 	Firewall        struct {
 		Enable   bool   `json:"enable"`   // NixOS's own

@@ -65,6 +65,15 @@ let
     RestrictAddressFamilies = "AF_UNIX AF_INET AF_INET6";
     IPAddressDeny = lib.mkDefault "";
   };
+
+  # pg_dump of the server that runs. What Debian's generator takes from the config is known here.
+  backup = outside: {
+    path = [ config.services.postgresql.package ];
+    serviceConfig = lib.mkMerge [
+      (lib.mkIf (!here || outside) remote)
+      (lib.mkIf (settings.backup.directory != null) { ReadWritePaths = [ "-${settings.backup.directory}" ]; })
+    ];
+  };
 in
 {
   imports = [ ./options.nix ];
@@ -125,6 +134,14 @@ in
         # Whoever says which sessions go has them deleted every night.
         systemd.timers.sessiondbd-prune = lib.mkIf (settings.retention != null) { wantedBy = [ "timers.target" ]; };
         systemd.services.sessiondbd-prune = lib.mkIf (!here) { serviceConfig = remote; };
+
+        systemd.timers.sessiondbd-backup = lib.mkIf (settings.backup != null) {
+          wantedBy = [ "timers.target" ];
+          timerConfig = lib.mkIf (settings.backup.schedule != null) { OnCalendar = [ "" settings.backup.schedule ]; };
+        };
+        systemd.timers.sessiondbd-backup-verify = lib.mkIf (settings.backup != null) { wantedBy = [ "timers.target" ]; };
+        systemd.services.sessiondbd-backup = lib.mkIf (settings.backup != null) (backup (settings.backup.upload != null));
+        systemd.services.sessiondbd-backup-verify = lib.mkIf (settings.backup != null) (backup false);
 
         # Only for its PATH: it calls systemctl. The path unit that starts it is pulled in by sessiondbd.service.
         systemd.services.sessiondbd-restart-postgresql = { };

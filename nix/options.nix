@@ -90,6 +90,15 @@ let
       };
     };
   };
+
+  backup = types.submodule {
+    options = {
+      directory = optional types.str "Where backups go, in a folder of their own. `null`: /var/backups/sessiondb.";
+      keep = optional (types.ints.between 1 10000) "How many of the newest stay. `null`: 14.";
+      schedule = optional types.str "When, as systemd.time(7) writes calendar events. `null`: every night at 2.";
+      upload = optional (types.listOf types.str) "A command that gets each backup on its standard input; `{file}` in an argument is its name.";
+    };
+  };
 in
 {
   options.services.sessiondb = {
@@ -221,6 +230,7 @@ in
             default = "all";
             description = "What PostgreSQL binds to: every address, or loopback and the gateways' addresses.";
           };
+          backup = optional backup "sessiondbd's own backups, verified every week; `{ }`: every night, the 14 newest. `null`: none. `backup.enable` is NixOS's instead.";
           retention = optional retention "Which finished sessions are deleted every night, at about 03:30. `null`: none, ever.";
         };
       };

@@ -83,7 +83,11 @@ func TestDropInsKeepTheHardening(t *testing.T) {
 		"credentials":             {"sessiondbd": {"LoadCredential"}},
 		"remote":                  {"sessiondbd": remote, "sessiondbd-metrics": remote, "sessiondbd-prune": remote},
 		"remote-url":              {"sessiondbd": remote, "sessiondbd-metrics": remote, "sessiondbd-prune": remote},
-		"firewall-legacy":         {"sessiondbd-firewall": {"AmbientCapabilities", "CapabilityBoundingSet", "ExecStartPre", "ReadWritePaths", "RestrictAddressFamilies"}},
+		"own-backup-elsewhere": {
+			"sessiondbd-backup":        {"IPAddressDeny", "PrivateNetwork", "ReadWritePaths", "RestrictAddressFamilies"},
+			"sessiondbd-backup-verify": {"ReadWritePaths"},
+		},
+		"firewall-legacy": {"sessiondbd-firewall": {"AmbientCapabilities", "CapabilityBoundingSet", "ExecStartPre", "ReadWritePaths", "RestrictAddressFamilies"}},
 	}
 	for name, want := range expectations {
 		if want.fails || len(want.failed) > 0 {

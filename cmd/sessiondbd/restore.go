@@ -144,7 +144,10 @@ func (r *restoring) begin(ctx context.Context) (err error) {
 		r.lock.CloseSoon()
 		return err
 	}
-	err = r.lock.TryLock(ctx, "restore")
+	// A backup that is being made would break off in the swap.
+	if err = r.lock.TryLock(ctx, "restore"); err == nil {
+		err = r.lock.TryLock(ctx, "backup")
+	}
 	if err == nil {
 		var gone []string
 		gone, err = r.Clear(ctx, r.lock)

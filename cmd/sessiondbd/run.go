@@ -183,9 +183,9 @@ func (a *app) statusCommand() *cobra.Command {
 	sessions := false
 	c := &cobra.Command{
 		Use: "status", Short: "what the daemons last verified", Args: cobra.NoArgs,
-		Long: "Shows what each daemon last verified.\n\nWith --sessions: asks the database instead, in two round trips that only read: sizes, how many sessions have which status, children, orphans, connections by VM, queries over 5 s, transactions over 30 s. Quoted constants in queries are masked.\n\n" +
+		Long: "Shows what each daemon last verified, and how the last backup went, where that may be read.\n\nWith --sessions: asks the database instead, in two round trips that only read: sizes, how many sessions have which status, children, orphans, connections by VM, queries over 5 s, transactions over 30 s. Quoted constants in queries are masked.\n\n" +
 			`JSON with --sessions: {"database", "database_bytes", "table": {"rows", "by_status": [{"status", "rows"}], "children", "orphans", "orphans_impossible", "table_bytes", "index_bytes"}, "connections": [{"from", "role", "total", "active", "idle_in_transaction"}], "max_connections", "slow_queries": [{"pid", "role", "address", "from", "application", "state", "query_ms", "transaction_ms", "waits_for", "query"}], "long_transactions"}; table is null where it is locked.` +
-			"\n\nExit codes: 0 converged, 1 degraded, 3 not running; with --sessions 0, 69 PostgreSQL unavailable, 75 the table is locked.",
+			"\n\nExit codes: 0 converged, 1 degraded, 3 not running; 1 also where the last backup failed; with --sessions 0, 69 PostgreSQL unavailable, 75 the table is locked.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if sessions {
 				return a.sessions(cmd.Context())

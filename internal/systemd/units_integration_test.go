@@ -75,7 +75,7 @@ func TestUnitsVerify(t *testing.T) {
 	root := installed(t)
 	verify := func() (string, error) {
 		return analyze(t, "verify", "--root="+root, "--man=no", "--recursive-errors=yes", "sessiondbd.service",
-			"sessiondbd-firewall.service", "sessiondbd-restart-postgresql.path", "sessiondbd-restart-postgresql.service", "sessiondbd-metrics.socket", "sessiondbd-metrics.service", "sessiondbd-prune.timer", "sessiondbd-prune.service", "postgresql@15-main.service")
+			"sessiondbd-firewall.service", "sessiondbd-restart-postgresql.path", "sessiondbd-restart-postgresql.service", "sessiondbd-metrics.socket", "sessiondbd-metrics.service", "sessiondbd-prune.timer", "sessiondbd-prune.service", "sessiondbd-backup.timer", "sessiondbd-backup.service", "sessiondbd-backup-verify.timer", "sessiondbd-backup-verify.service", "postgresql@15-main.service")
 	}
 	if out, err := verify(); err != nil || strings.TrimSpace(out) != "" {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
@@ -100,6 +100,8 @@ func TestUnitsAreHardened(t *testing.T) {
 		"sessiondbd-restart-postgresql.service": 1.5,
 		"sessiondbd-metrics.service":            0.3,
 		"sessiondbd-prune.service":              0.3,
+		"sessiondbd-backup.service":             0.3,
+		"sessiondbd-backup-verify.service":      0.3,
 	} {
 		security := func(limit float64) (string, error) {
 			return analyze(t, "security", "--offline=yes", "--root="+root, "--no-pager",

@@ -73,6 +73,13 @@ func TestUnitsFollowTheRules(t *testing.T) {
 		{"sessiondbd-prune.service", "Service.RestrictAddressFamilies", []string{"AF_UNIX"}},
 		{"sessiondbd-prune.service", "Service.PrivateNetwork", []string{"yes"}},
 		{"sessiondbd-prune.service", "Service.SuccessExitStatus", []string{"TEMPFAIL"}},
+		{"sessiondbd-backup.service", "Service.User", []string{"postgres"}},
+		{"sessiondbd-backup.service", "Service.PrivateNetwork", []string{"yes"}},
+		{"sessiondbd-backup.service", "Service.Restart", []string{"on-failure"}},
+		{"sessiondbd-backup-verify.service", "Service.User", []string{"postgres"}},
+		{"sessiondbd-backup-verify.service", "Service.PrivateNetwork", []string{"yes"}},
+		{"sessiondbd-backup.timer", "Timer.Persistent", []string{"yes"}},
+		{"sessiondbd-backup.timer", "Install.WantedBy", []string{"timers.target"}},
 		{"sessiondbd-prune.timer", "Install.WantedBy", []string{"timers.target"}},
 		{"sessiondbd-restart-postgresql.path", "Path.PathExists", []string{"/run/sessiondbd/database/restart-postgresql"}},
 	}
@@ -106,7 +113,7 @@ func TestUnitsAvoidTheTraps(t *testing.T) {
 		}
 	}
 	db, fw := settings(t, "sessiondbd.service"), settings(t, "sessiondbd-firewall.service")
-	for _, s := range []map[string][]string{db, settings(t, "sessiondbd-metrics.service"), settings(t, "sessiondbd-prune.service")} {
+	for _, s := range []map[string][]string{db, settings(t, "sessiondbd-metrics.service"), settings(t, "sessiondbd-prune.service"), settings(t, "sessiondbd-backup.service"), settings(t, "sessiondbd-backup-verify.service")} {
 		if v, ok := s["Service.RemoveIPC"]; ok {
 			t.Errorf("RemoveIPC=%s with User=postgres deletes the server's shared memory", v)
 		}

@@ -349,6 +349,17 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
     };
   };
 
+  own-backup = on { settings.backup = { }; };
+  own-backup-elsewhere = on {
+    settings.backup = {
+      directory = "/srv/backups";
+      keep = 30;
+      schedule = "Mon..Fri 23:30";
+      upload = [ "aws" "s3" "cp" "-" "s3://my-backups/{file}" ];
+    };
+  };
+  own-backup-none = on { settings.backup.keep = 0; };
+
   backup = on { backup.enable = true; };
   backup-own-time = [
     (on { backup.enable = true; })

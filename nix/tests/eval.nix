@@ -51,6 +51,7 @@ let
       services = lib.mapAttrs (_: service) config.systemd.services;
       sockets = lib.mapAttrs (_: s: s.wantedBy) config.systemd.sockets;
       timers = lib.mapAttrs (_: t: t.wantedBy) config.systemd.timers;
+      calendars = lib.mapAttrs (_: t: t.timerConfig.OnCalendar or [ ]) config.systemd.timers;
       hasTarget = config.systemd.targets ? postgresql;
       sysctl = config.boot.kernel.sysctl;
       firewall = {

@@ -67,6 +67,7 @@ in
     });
     systemd.timers = set (closed {
       wantedBy = list types.str;
+      timerConfig = set unitOption;
     });
     systemd.targets = set (closed {
       wantedBy = list types.str;
@@ -107,6 +108,7 @@ in
     services.postgresql = {
       enable = default types.bool false;
       enableTCPIP = default types.bool false;
+      package = default types.package iptables; # any: only its path is looked at
       authentication = default types.lines "";
       identMap = default types.lines "";
       ensureDatabases = list types.str;
