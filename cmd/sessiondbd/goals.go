@@ -7,6 +7,7 @@ import (
 
 	"sessiondbd/internal/config"
 	"sessiondbd/internal/firewall"
+	"sessiondbd/internal/operate"
 	"sessiondbd/internal/role"
 	"sessiondbd/internal/schema"
 	"sessiondbd/internal/server"
@@ -53,7 +54,7 @@ func databaseGoals(cfg *config.Config, pw secrets, opt options) (goals, error) {
 	}
 	g := goals{
 		schema: schema.Goal{Expected: want, Database: cfg.Database.Name, Owner: config.OwnerRole, AcceptNew: opt.acceptNew},
-		role:   role.Want{Database: cfg.Database.Name, Owner: config.OwnerRole, Cache: &role.Cache{}, Strict: cfg.Hardening == config.HardeningStrict, TransactionAge: cfg.Limits.TransactionAge},
+		role:   role.Want{Database: cfg.Database.Name, Owner: config.OwnerRole, Cache: &role.Cache{}, Besides: operate.NewBeside(cfg.Database.Name, time.Time{}).Is, Strict: cfg.Hardening == config.HardeningStrict, TransactionAge: cfg.Limits.TransactionAge},
 		server: server.Want{
 			Manage: string(cfg.Server.Manage), Listen: string(cfg.Server.Listen), Restart: string(cfg.Server.Restart),
 			RestartNow: opt.restartNow, Port: cfg.Firewall.Port, Database: cfg.Database.Name, Owner: config.OwnerRole,

@@ -99,7 +99,9 @@ func (h metricsHost) numbers() {
 		h.t.Fatal(err)
 	}
 	defer func() { _ = p.Kill() }()
-	text := h.until(`sessiondbd_sessions{status="failed"} 42`, `sessiondbd_connections{network="vm2"} 1`, `sessiondbd_connections{network="vm1"} 0`,
+	must(h.t, h.Hypervisor, "sessiondbd", "backup")
+	must(h.t, h.Hypervisor, "sessiondbd", "backup", "--verify")
+	text := h.until(`sessiondbd_sessions{status="failed"} 42`, `sessiondbd_backup_sessions 42`, `sessiondbd_backup_failed 0`, `sessiondbd_backup_unfit 0`, `sessiondbd_backups_kept 1`, `sessiondbd_connections{network="vm2"} 1`, `sessiondbd_connections{network="vm1"} 0`,
 		`sessiondbd_connections{network="sessiondbd"} 1`, `sessiondbd_connections_by_state{state="idle_in_transaction"} 1`,
 		`sessiondbd_converged{part="database"} 1`, `sessiondbd_converged{part="firewall"} 1`, `sessiondbd_up{part="table"} 1`,
 		`sessiondbd_networks_admitted{part="firewall"} 5`, `sessiondbd_networks_admitted{part="database"} 5`,

@@ -25,6 +25,7 @@ func TestPackage(t *testing.T) {
 	buildDebs(t, top, dir, oldVersion, "amd64 arm64")
 	buildDebs(t, top, dir, newVersion, runtime.GOARCH)
 	t.Run("reproducible", func(t *testing.T) {
+		t.Parallel()
 		elsewhere, again := filepath.Join(t.TempDir(), "another place"), t.TempDir()
 		if out, err := exec.CommandContext(t.Context(), "cp", "-r", top, elsewhere).CombinedOutput(); err != nil {
 			t.Fatalf("cp: %v\n%s", err, out)
@@ -39,9 +40,10 @@ func TestPackage(t *testing.T) {
 			t.Error("both architectures are the same file")
 		}
 	})
-	t.Run("arm64", func(t *testing.T) { otherArchitecture(t, dir) })
+	t.Run("arm64", func(t *testing.T) { t.Parallel(); otherArchitecture(t, dir) })
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {
+			t.Parallel()
 			h := lab.BootT(t, lab.Options{Suite: suite, Packages: []string{"lintian"}, Progress: func(line string) { t.Log(line) }})
 			for _, step := range []struct {
 				name string

@@ -126,6 +126,13 @@ func (r *restoring) swap(ctx context.Context) error {
 			return err
 		}
 	}
+	if before != operate.NoDatabase {
+		shut, err := r.Shut(ctx, r.lock, r.live.goals.schema.Roles)
+		if err != nil {
+			return err
+		}
+		r.with = append(shut, r.with...)
+	}
 	took, err := r.Swap(ctx, r.lock, r.other, r.with)
 	if err != nil {
 		if old != nil && ctx.Err() == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +50,9 @@ func (b Beside) IsKept(name string) bool {
 	at, found := strings.CutPrefix(name, b.KeptPrefix())
 	return found && stamp().MatchString(at)
 }
+
+// Is says whether a name is one that a restore of this database gives: of one that is filled, or of one that is kept.
+func (b Beside) Is(name string) bool { return b.IsKept(name) || b.leftover(name) }
 
 // leftover says whether a database is what a restore that was killed left behind.
 func (b Beside) leftover(name string) bool {
@@ -112,6 +116,25 @@ func OID(ctx context.Context, c *postgres.Conn, name string) (string, error) {
 		return "", err
 	}
 	return got[0].OID, nil
+}
+
+// Shut takes the rights of roles on the database in service away, as statements for the swap: nobody is to find the one that is
+// kept by mistake, or to be warned of rights there. Back in service, it gets them again.
+func (b Beside) Shut(ctx context.Context, c *postgres.Conn, roles []string) ([]string, error) {
+	var got []struct {
+		Name string `json:"rolname"`
+	}
+	q := postgres.Query{Name: "the roles", SQL: "SELECT rolname FROM pg_catalog.pg_roles ORDER BY 1", Into: &got}
+	if err := c.Ask(ctx, []postgres.Query{q}); err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, r := range got {
+		if slices.Contains(roles, r.Name) {
+			all = append(all, "REVOKE ALL ON DATABASE "+postgres.QuoteIdent(b.Live)+" FROM "+postgres.QuoteIdent(r.Name))
+		}
+	}
+	return all, nil
 }
 
 // endEvery is how often the sessions that stand in the way of the swap are ended.

@@ -139,7 +139,7 @@ func (d *differ) dependencies(r *plan.Resource, s Spec) {
 			all += p.Count
 		}
 		switch {
-		case p.Role != s.Name:
+		case p.Role != s.Name, d.want.besides(p):
 		case p.Database != "" && p.Database != d.want.Database:
 			if elsewhere[p.Database] == 0 {
 				databases = append(databases, p.Database)
@@ -193,4 +193,17 @@ func counted(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// besides says whether a dependency is in databases of ours beside the session database, or on them.
+func (w Want) besides(p Dependency) bool {
+	switch {
+	case w.Besides == nil:
+		return false
+	case p.Database != "":
+		return w.Besides(p.Database)
+	}
+	return p.Class == "pg_database" && p.Count == len(p.Objects) && !slices.ContainsFunc(p.Objects, func(o string) bool {
+		return !w.Besides(strings.Trim(strings.TrimPrefix(o, "database "), `"`))
+	})
 }

@@ -56,8 +56,10 @@ type Want struct {
 	Strict   bool // the config asks for hardening: strict
 	// TransactionAge is how old a transaction of a declared role may become; 0: as old as it likes.
 	TransactionAge time.Duration
-	Cache          *Cache        // remembers comparisons between passes; nil: each is computed anew
-	Salt           func() []byte // of new verifiers; nil: 16 random bytes
+	// Besides says of a database that it is no stranger: a restore fills it or has kept it. nil: none is.
+	Besides func(database string) bool
+	Cache   *Cache        // remembers comparisons between passes; nil: each is computed anew
+	Salt    func() []byte // of new verifiers; nil: 16 random bytes
 }
 
 func (w Want) salt() []byte {
