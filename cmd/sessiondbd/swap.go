@@ -126,12 +126,8 @@ func (r *restoring) swap(ctx context.Context) error {
 			return err
 		}
 	}
-	if before != operate.NoDatabase {
-		shut, err := r.Shut(ctx, r.lock, r.live.goals.schema.Roles)
-		if err != nil {
-			return err
-		}
-		r.with = append(shut, r.with...)
+	if err := r.carryOver(ctx, before); err != nil {
+		return err
 	}
 	took, err := r.Swap(ctx, r.lock, r.other, r.with)
 	if err != nil {
@@ -146,6 +142,27 @@ func (r *restoring) swap(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(r.settle(ctx), r.tellKept(before))
+}
+
+// carryOver prepares the swap by what belongs to the database in service as a whole.
+func (r *restoring) carryOver(ctx context.Context, before string) error {
+	if before == operate.NoDatabase { // as PostgreSQL makes one; the config's hardening follows
+		r.with = append(r.with, "GRANT CONNECT, TEMPORARY ON DATABASE "+postgres.QuoteIdent(r.Fresh)+" TO PUBLIC")
+		return nil
+	}
+	shut, err := r.Shut(ctx, r.lock, r.live.goals.schema.Roles)
+	if err != nil {
+		return err
+	}
+	notes, err := r.Carry(ctx, r.lock, r.live.goals.schema.Roles)
+	if err != nil {
+		return err
+	}
+	for _, note := range notes {
+		fmt.Fprintln(r.stderr, "sessiondbd: note: "+note)
+	}
+	r.with = append(shut, r.with...)
+	return nil
 }
 
 // settle brings the rest to what it should be, as apply does: what roles had in the database before, above all.

@@ -11,11 +11,14 @@ type verdict int
 
 const (
 	execute verdict = iota
-	// ignore: what belongs to the server it came from and not to the sessions (owners, rights, the database itself), or what
-	// a database that has just been made has no use for. Owners and rights are the config's.
+	// ignore: what belongs to the server it came from and not to the sessions (owners, the database itself, who gave a right),
+	// or what a database that has just been made has no use for.
 	ignore
-	// tolerate: executed, and told where this server does not know it: a setting of another version.
+	// tolerate: executed, and told where this server does not know it: a setting of another version, a role.
 	tolerate
+	// grant: executed likewise, and left out where it is not the owner's to give: what others may do is carried over, and what
+	// our roles may do is compared afterwards.
+	grant
 	refuse
 )
 
@@ -25,11 +28,13 @@ var rules = []struct {
 	verdict verdict
 	why     string
 }{
-	{begins(`SET (SESSION |LOCAL )?(ROLE|SESSION AUTHORIZATION)`, `RESET (ROLE|SESSION AUTHORIZATION|ALL)`, `DISCARD`), refuse, "it changes who executes the rest"},
+	{begins(`(SET|RESET) SESSION AUTHORIZATION`), ignore, ""}, // around rights that somebody else than the owner gave
+	{begins(`SET (SESSION |LOCAL )?(ROLE|SESSION AUTHORIZATION)`, `RESET (ROLE|ALL)`, `DISCARD`), refuse, "it changes who executes the rest"},
 	{begins(`ALTER (ROLE|USER) ("[^"]+"|\S+) IN DATABASE`), ignore, ""}, // pg_dump -C
 	{begins(`(CREATE|ALTER|DROP) (ROLE|USER|GROUP|TABLESPACE|SUBSCRIPTION|SERVER)`, `ALTER SYSTEM`), refuse, "it concerns the whole server, not one database: is this a dump of pg_dumpall? Make one of the session database: sudo sessiondbd backup"},
 	{begins(`ROLLBACK`, `ABORT`, `PREPARE TRANSACTION`), refuse, "a dump does not take anything back"},
-	{begins(`GRANT`, `REVOKE`, `ALTER DEFAULT PRIVILEGES`, `SECURITY LABEL`, `COMMENT ON (EXTENSION|DATABASE|ROLE|TABLESPACE)`), ignore, ""},
+	{begins(`GRANT`, `REVOKE`), grant, ""},
+	{begins(`ALTER DEFAULT PRIVILEGES`, `SECURITY LABEL`, `COMMENT ON (EXTENSION|DATABASE|ROLE|TABLESPACE)`), ignore, ""},
 	{begins(`(CREATE|ALTER|DROP) DATABASE`), ignore, ""},
 	{begins(`DROP`, `CREATE SCHEMA (IF NOT EXISTS )?"?PUBLIC"?;`, `ALTER TABLE (IF EXISTS )?(ONLY )?\S+ DROP CONSTRAINT`), ignore, ""},
 	{begins(`BEGIN`, `START TRANSACTION`, `COMMIT`, `END`), ignore, ""},

@@ -24,8 +24,8 @@ type sink interface {
 }
 
 // Load executes a dump in the database that c is connected to, which was made for it and is nobody else's. The statements run
-// as owner: what only an administrator may do is refused by the server, and what is made belongs to him. Owners and rights of
-// the dump are left out, since the config says those. An error leaves the database half full.
+// as owner: what only an administrator may do is refused by the server, and what is made belongs to him. Owners are left out,
+// since the config says those. An error leaves the database half full.
 func Load(ctx context.Context, c *postgres.Conn, owner string, s *Script) (Loaded, error) {
 	// Without synchronous_commit: nobody is told that the rows are safe before the swap, which waits for all of them.
 	for _, sql := range []string{"SET ROLE " + postgres.QuoteIdent(owner), "SET search_path = public", "SET synchronous_commit = off"} {
@@ -65,8 +65,11 @@ func feed(ctx context.Context, s *Script, to sink) (Loaded, error) {
 	return l, nil
 }
 
-// undefinedObject is the SQLSTATE of a setting that a server does not know, among others (PostgreSQL manual, appendix A).
-const undefinedObject = "42704"
+// SQLSTATEs (PostgreSQL manual, appendix A): of a setting or a role that a server does not know, and of what is not ours to give.
+const (
+	undefinedObject = "42704"
+	notPrivileged   = "42501"
+)
 
 func (l *Loaded) take(ctx context.Context, p Piece, in *into, s *Script, to sink) error {
 	if p.Meta {
@@ -86,8 +89,11 @@ func (l *Loaded) take(ctx context.Context, p Piece, in *into, s *Script, to sink
 	}
 	n, err := to.run(ctx, p)
 	var pe *postgres.Error
-	if v == tolerate && errors.As(err, &pe) && pe.Code == undefinedObject {
-		l.Notes = append(l.Notes, fmt.Sprintf("line %d: this server does not know %s", p.Line, start(p.Text)))
+	switch {
+	case v == grant && errors.As(err, &pe) && pe.Code == notPrivileged:
+		return nil
+	case (v == tolerate || v == grant) && errors.As(err, &pe) && pe.Code == undefinedObject:
+		l.Notes = append(l.Notes, fmt.Sprintf("line %d, left out: %s: %s", p.Line, start(p.Text), pe))
 		return nil
 	}
 	if table != "" {

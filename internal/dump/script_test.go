@@ -111,7 +111,8 @@ func TestInspect(t *testing.T) {
 		{"a whole server", "--\n-- PostgreSQL database cluster dump\n--\n" + session, Loaded{Sessions: 2}, "whole server"},
 		{"roles", head + "CREATE ROLE a;" + tail, Loaded{}, "pg_dumpall"},
 		{"somebody else", head + "SET  ROLE\npostgres;" + tail, Loaded{}, "line 5: SET ROLE"},
-		{"somebody else, too", head + "reset session authorization;" + tail, Loaded{}, "who executes"},
+		{"somebody else, too", head + "reset role;" + tail, Loaded{}, "who executes"},
+		{"who gave a right", head + "SET SESSION AUTHORIZATION a;\nGRANT ALL ON b TO c;\nRESET SESSION AUTHORIZATION;\n" + session + tail, Loaded{Sessions: 2}, ""},
 		{"taken back", head + "rollback;" + tail, Loaded{}, "take anything back"},
 	} {
 		got, err := Inspect(t.Context(), NewScript(strings.NewReader(tt.text)))
@@ -125,7 +126,7 @@ func TestInspect(t *testing.T) {
 func TestJudge(t *testing.T) {
 	for text, want := range map[string]verdict{
 		"ALTER TABLE a OWNER TO b;": ignore, "ALTER TABLE a ADD COLUMN owner int;": execute, "ALTER TABLE a ALTER b SET DEFAULT ' OWNER TO ';": execute,
-		"GRANT a TO b;": ignore, "GRANTED;": execute,
+		"GRANT a TO b;": grant, "GRANTED;": execute, "SET SESSION AUTHORIZATION a;": ignore, "SET LOCAL SESSION AUTHORIZATION a;": refuse,
 		"CREATE SCHEMA public;": ignore, "CREATE SCHEMA publicity;": execute, `CREATE SCHEMA "public";`: ignore,
 		"DROP TABLE a;": ignore, "DROPLET;": execute,
 		"COMMENT ON EXTENSION plpgsql IS 'x';": ignore, "COMMENT ON TABLE a IS 'x';": execute,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -116,25 +115,6 @@ func OID(ctx context.Context, c *postgres.Conn, name string) (string, error) {
 		return "", err
 	}
 	return got[0].OID, nil
-}
-
-// Shut takes the rights of roles on the database in service away, as statements for the swap: nobody is to find the one that is
-// kept by mistake, or to be warned of rights there. Back in service, it gets them again.
-func (b Beside) Shut(ctx context.Context, c *postgres.Conn, roles []string) ([]string, error) {
-	var got []struct {
-		Name string `json:"rolname"`
-	}
-	q := postgres.Query{Name: "the roles", SQL: "SELECT rolname FROM pg_catalog.pg_roles ORDER BY 1", Into: &got}
-	if err := c.Ask(ctx, []postgres.Query{q}); err != nil {
-		return nil, err
-	}
-	var all []string
-	for _, r := range got {
-		if slices.Contains(roles, r.Name) {
-			all = append(all, "REVOKE ALL ON DATABASE "+postgres.QuoteIdent(b.Live)+" FROM "+postgres.QuoteIdent(r.Name))
-		}
-	}
-	return all, nil
 }
 
 // endEvery is how often the sessions that stand in the way of the swap are ended.
