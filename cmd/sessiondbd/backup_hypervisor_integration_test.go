@@ -25,6 +25,9 @@ func (h serviceHost) backups() {
 	h.must("systemctl", "start", "sessiondbd-backup-verify.service")
 	has(h.t, "status", h.must("sessiondbd", "status"), "backup    last ", rows+" sessions", "restored for a test")
 	has(h.t, "pg_restore", sh(h.t, h.Hypervisor, "cd /var/backups/sessiondb; sha256sum -c *.sha256; pg_restore --list sessiondb-*.dump"), ".dump: OK", "TABLE DATA public session")
+	if version := h.sql("postgres", "SHOW server_version_num"); version >= "160000" {
+		has(h.t, "the archive", sh(h.t, h.Hypervisor, "pg_restore --list /var/backups/sessiondb/sessiondb-*.dump | head -20"), "Compression: zstd")
+	}
 	if out, _, code := run(h.t, h.Hypervisor, "runuser", "-u", "nobody", "--", "ls", "/var/backups/sessiondb"); code == 0 {
 		h.t.Errorf("everybody sees the backups: %s", out)
 	}
