@@ -252,20 +252,22 @@ func TestPruneShapes(t *testing.T) {
 	}
 	circle := with(chain(50, 1)[:49], row{id: 50, parent: 1, meant: true})
 	for name, rows := range map[string][]row{
-		"one":                              {{1, 0, true}},
-		"one that stays":                   {{1, 0, false}},
-		"its own parent":                   {{1, 1, true}, {2, 2, false}},
-		"a chain, parents first":           chain(3000, -1),
-		"a chain, children first":          chain(1500, 1),
-		"a chain that is kept at its end":  with(chain(1000, -1), row{1001, 1000, false}),
-		"a chain that is kept at its top":  with(chain(1000, -1), row{1001, 1, false}),
-		"many children":                    wide,
-		"many children, one of whom stays": with(wide, row{5001, 1, false}),
-		"a circle":                         circle,
-		"a circle with a tail":             with(circle, row{51, 7, true}, row{52, 51, true}),
-		"a circle with a child that stays": with(circle, row{51, 7, false}),
-		"a circle one of whom stays":       with(circle[1:], row{1, 2, false}),
-		"two circles":                      with(circle, row{51, 52, true}, row{52, 51, true}),
+		"one":                                   {{1, 0, true}},
+		"one that stays":                        {{1, 0, false}},
+		"its own parent":                        {{1, 1, true}, {2, 2, false}},
+		"a chain, parents first":                chain(3000, -1),
+		"a chain, children first":               chain(1500, 1),
+		"a chain that is kept at its end":       with(chain(1000, -1), row{1001, 1000, false}),
+		"a chain that is kept at its top":       with(chain(1000, -1), row{1001, 1, false}),
+		"many children":                         wide,
+		"many children, one of whom stays":      with(wide, row{5001, 1, false}),
+		"a circle":                              circle,
+		"a circle with a tail":                  with(circle, row{51, 7, true}, row{52, 51, true}),
+		"a circle with a child that stays":      with(circle, row{51, 7, false}),
+		"a circle one of whom stays":            with(circle[1:], row{1, 2, false}),
+		"its own parent beside a kept one":      {{1, 1, true}, {3, 0, true}, {4, 3, false}},
+		"a circle beside a parent that is kept": with(circle, row{51, 0, true}, row{52, 51, false}),
+		"two circles":                           with(circle, row{51, 52, true}, row{52, 51, true}),
 	} {
 		s.check(name, rows)
 	}

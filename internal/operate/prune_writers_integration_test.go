@@ -236,3 +236,43 @@ func TestPruneMindsOthers(t *testing.T) {
 		t.Errorf("the server's log tells of %d errors", n)
 	}
 }
+
+// A session that was taken up again while a batch waited for its row stays: what is meant is asked of what it has become.
+func TestPruneHeedsWhoWasFaster(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, lab.ClusterOptions{})
+	const n = 200
+	s.chains(n)
+	c := s.connect()
+	defer c.CloseSoon()
+	var held sync.WaitGroup
+	taken, updated := 0, 0
+	p := Pruner{Hold: func() error {
+		held.Wait()
+		if taken == n {
+			return nil
+		}
+		sql := fmt.Sprintf("BEGIN; UPDATE public.session SET inbox_status = 'processing' WHERE id = md5('%d')::uuid AND inbox_status = 'completed'", taken)
+		res, err := c.Exec(t.Context(), sql).ReadAll()
+		if err != nil {
+			return err
+		}
+		updated += int(res[1].CommandTag.RowsAffected())
+		taken += 4 // the root of the next chain
+		held.Go(func() {
+			time.Sleep(4 * time.Millisecond) // well within the batch's wait
+			_, _ = c.Exec(t.Context(), "COMMIT").ReadAll()
+		})
+		return nil
+	}}
+	one := s.connect()
+	defer one.CloseSoon()
+	out, err := p.Run(t.Context(), one, oldCompleted)
+	held.Wait()
+	if err != nil || updated == 0 {
+		t.Fatalf("%+v, %v, %d taken up", out, err, updated)
+	}
+	if have := s.count("inbox_status = 'processing'"); have != fmt.Sprint(updated) || out.Deleted != n-updated {
+		t.Errorf("%s of %d that were taken up are there, %+v", have, updated, out)
+	}
+}
