@@ -72,10 +72,15 @@ func (p *Pruner) batch(ctx context.Context, s postgres.Statement, blocks, limit 
 
 // gone is what a batch deleted.
 type gone struct {
-	n  int
-	up []struct { // asked for by name only
-		Parent string `json:"parent"`
-	}
+	n, seen int
+	up      []batchRow
+}
+
+// batchRow is a row that went, of those that were asked for by name, or the counts of all.
+type batchRow struct {
+	Parent string `json:"parent"`
+	Seen   int    `json:"seen"`
+	Gone   int    `json:"gone"`
 }
 
 // once runs one batch in its transaction.
@@ -83,11 +88,16 @@ func (p *Pruner) once(ctx context.Context, s postgres.Statement, blocks, limit i
 	began := time.Now()
 	g.n, err = s.Run(ctx, &g.up, append(p.stale[:], args...)...)
 	took := time.Since(began)
+	g.seen = g.n
+	if blocks > 0 && len(g.up) == 1 {
+		g.n, g.seen = g.up[0].Gone, g.up[0].Seen
+		p.doubt = p.doubt || g.n != g.seen
+	}
 	if err == nil {
 		p.out.Deleted += g.n
 		switch {
 		case blocks > 0:
-			p.size = p.size.next(took, g.n, blocks, g.n == limit)
+			p.size = p.size.next(took, g.seen, blocks, g.seen == limit)
 		case limit > 0: // rows by name
 			p.size.rows = p.size.next(took, limit, 1, false).rows
 		}

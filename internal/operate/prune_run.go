@@ -129,7 +129,7 @@ func (p *Pruner) span(ctx context.Context, low, high int) (done bool, err error)
 	}
 	g, err := p.batch(ctx, statement, high-low, limit, fmt.Sprintf("(%d,0)", low), fmt.Sprintf("(%d,0)", high), fmt.Sprint(limit))
 	switch {
-	case err == nil && g.n == limit:
+	case err == nil && g.seen == limit && g.n > 0:
 		return false, nil
 	case err == nil && p.wary > 0:
 		p.wary--

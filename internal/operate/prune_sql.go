@@ -14,13 +14,18 @@ const (
 	deleteAt = `DELETE FROM ONLY public.session s WHERE s.ctid = ANY (ARRAY(`
 	deleted  = `)) AND {s}`
 
+	// limited and tallied also say how many rows were seen: one that somebody changed while we waited is not among those gone.
+	limited = `WITH v (at) AS MATERIALIZED (`
+	tallied = `), d AS (` + deleteAt + `SELECT at FROM v` + deleted + ` RETURNING 1)
+		SELECT (SELECT count(*) FROM v) AS seen, (SELECT count(*) FROM d) AS gone`
+
 	// swiftSQL leaves it to the foreign key to look for children: one who lives fails the batch, which is then tried carefully.
-	swiftSQL = deleteAt + `SELECT v.ctid FROM ONLY public.session v WHERE v.ctid >= $3::tid AND v.ctid < $4::tid AND {v}
-		ORDER BY v.ctid DESC LIMIT $5::int8` + deleted
+	swiftSQL = limited + `SELECT v.ctid FROM ONLY public.session v WHERE v.ctid >= $3::tid AND v.ctid < $4::tid AND {v}
+		ORDER BY v.ctid DESC LIMIT $5::int8` + tallied
 
 	// carefulSQL takes only leaves that nobody holds.
-	carefulSQL = deleteAt + `SELECT v.ctid FROM ONLY public.session v WHERE v.ctid >= $3::tid AND v.ctid < $4::tid AND {v} AND NOT {child v}
-		ORDER BY v.ctid DESC LIMIT $5::int8 FOR UPDATE OF v SKIP LOCKED` + deleted
+	carefulSQL = limited + `SELECT v.ctid FROM ONLY public.session v WHERE v.ctid >= $3::tid AND v.ctid < $4::tid AND {v} AND NOT {child v}
+		ORDER BY v.ctid DESC LIMIT $5::int8 FOR UPDATE OF v SKIP LOCKED` + tallied
 
 	// namedSQL tells whose children went: those may be leaves now. Of all rows to be told of would cost a tenth of the time.
 	namedSQL = deleteAt + `SELECT v.ctid FROM ONLY public.session v WHERE v.id = ANY ($3::uuid[]) AND {v} AND NOT {child v}
