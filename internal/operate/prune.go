@@ -109,7 +109,7 @@ func (s Stale) begin(ctx context.Context, c *postgres.Conn) (Pruned, error) {
 
 // pruneError says what kept the table from being looked at or pruned.
 func pruneError(ctx context.Context, err error) error {
-	if postgres.CodeOf(err) == "55P03" && ctx.Err() == nil {
+	if isLocked(err) && ctx.Err() == nil {
 		return postgres.NewError(postgres.Busy, "the table public.session is locked: see who holds it with sudo sessiondbd status --sessions, and run prune again")
 	}
 	return fmt.Errorf("the table public.session: %w", err)

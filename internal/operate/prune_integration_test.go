@@ -272,3 +272,30 @@ func TestPruneShapes(t *testing.T) {
 		s.check(name, rows)
 	}
 }
+
+// Batches last as long as a writer may wait, whatever a row costs: few rows where that is much, many where it is little.
+func TestPruneBatchesLast(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, lab.ClusterOptions{})
+	s.sql(`CREATE TABLE public.log (tx int8, at timestamptz); CREATE FUNCTION public.log() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN INSERT INTO public.log VALUES (txid_current(), clock_timestamp()); PERFORM pg_sleep(TG_ARGV[0]::float8); RETURN NULL; END $$`)
+	for _, tt := range []struct {
+		each        string // seconds
+		rows        int
+		least, most float64 // rows of the median batch, which begins with 100
+	}{{"0.002", 600, 10, 10}, {"0.0005", 3000, 10, 30}, {"0", 30000, 120, mostRows}} {
+		s.chains(tt.rows)
+		s.sql("TRUNCATE public.log; CREATE OR REPLACE TRIGGER log AFTER DELETE ON public.session FOR EACH ROW EXECUTE FUNCTION public.log(" + tt.each + ")")
+		if out := s.prune(oldCompleted); out.Deleted != tt.rows {
+			t.Errorf("%+v", out)
+		}
+		var rows float64
+		if _, err := fmt.Sscan(s.sql("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY n) FROM (SELECT count(*) AS n FROM public.log GROUP BY tx) b"), &rows); err != nil {
+			t.Fatal(err)
+		}
+		if rows < tt.least || rows > tt.most {
+			t.Errorf("a row of %s s: %g rows are the median batch, want %g to %g", tt.each, rows, tt.least, tt.most)
+		}
+		s.sql("TRUNCATE public.session")
+	}
+}

@@ -59,11 +59,11 @@ func (p *Pruner) ascend(ctx context.Context, leaves []string) error {
 		for len(leaves) > 0 {
 			some := leaves[:min(len(leaves), p.size.rows)]
 			leaves = leaves[len(some):]
-			rows, err := p.batch(ctx, p.named, 0, len(some), postgres.Array(some))
+			gone, err := p.batch(ctx, p.named, some)
 			if err != nil && !another(err) {
 				return err
 			}
-			for _, r := range rows.up {
+			for _, r := range gone {
 				parents[r.Parent] = r.Parent != ""
 			}
 		}
@@ -100,7 +100,7 @@ func (p *Pruner) patiently(ctx context.Context, do func() error) error {
 		if err == nil {
 			return nil
 		}
-		if postgres.CodeOf(err) != locked || time.Now().After(giveUp) {
+		if !isLocked(err) || time.Now().After(giveUp) {
 			return pruneError(ctx, err)
 		}
 		if err := sleep(ctx, 50*time.Millisecond); err != nil {
@@ -117,7 +117,7 @@ func (p *Pruner) untie(ctx context.Context) error {
 	}
 	for _, circle := range circles(knots) {
 		before := p.out.Deleted
-		if _, err := p.batch(ctx, p.circles, 0, 0, postgres.Array(circle)); err != nil && !another(err) {
+		if _, err := p.batch(ctx, p.circles, circle); err != nil && !another(err) {
 			return err
 		}
 		p.out.Parents -= p.out.Deleted - before

@@ -2,7 +2,6 @@ package operate
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"sessiondbd/internal/postgres"
@@ -16,17 +15,21 @@ const lockedFor = 20 * time.Second
 
 // Pruner deletes stale sessions beside whoever works with the others.
 type Pruner struct {
-	// Hold is asked before each batch; an error ends the run there. May be nil.
+	// Hold is asked before each stretch of batches; an error ends the run there. May be nil.
 	Hold func() error
-	// Progress is called after a batch: how much of the table was walked, from 0 to 1, and how many rows are gone. May be nil.
+	// Progress is called after a stretch: how much of the table was walked, from 0 to 1, and how many rows are gone. May be nil.
 	Progress func(part float64, deleted int)
+	// Stretch bounds for how long the server deletes before Hold is asked again; 0: a second.
+	Stretch time.Duration
 
-	conn                           *postgres.Conn
-	swift, careful, named, circles postgres.Statement
-	stale                          [2]string // statuses, time
-	size                           batchSize
-	out                            Pruned
-	doubt                          bool // something may have been left behind
+	conn           *postgres.Conn
+	swift, careful string // stretches
+	named, circles postgres.Statement
+	stale          [2]string // statuses, time
+	size           batchSize
+	out            Pruned
+	doubt          bool // something may have been left behind
+	failures       int  // of the same careful batch
 	// wary is how many batches are still done carefully, cautious how many after the next failure.
 	wary, cautious int
 	worked         time.Duration // since the last rest
@@ -42,6 +45,7 @@ func (p *Pruner) Run(ctx context.Context, c *postgres.Conn, s Stale) (Pruned, er
 	}
 	p.conn, p.out, p.stale = c, out, [2]string{postgres.Array(s.Statuses), out.before}
 	p.size, p.cautious = newBatchSize(), 1
+	p.swift, p.careful = spellStretch(swiftPlaces), spellStretch(carefulPlaces)
 	if err = p.prepare(ctx); err == nil {
 		err = p.walk(ctx)
 	}
@@ -68,6 +72,7 @@ func (p *Pruner) prepare(ctx context.Context) error {
 		"lock_timeout", "10ms",
 		"plan_cache_mode", "force_generic_plan",
 		"enable_hashjoin", "off", "enable_mergejoin", "off", // for a batch of any size the index on parent is the way
+		"jit", "off",
 	}
 	if len(may) == 1 && may[0].Super {
 		set = append(set, "log_min_messages", "fatal") // a batch that fails is tried in another way, and nobody's business
@@ -81,7 +86,7 @@ func (p *Pruner) prepare(ctx context.Context) error {
 	for _, s := range []struct {
 		to        *postgres.Statement
 		name, sql string
-	}{{&p.swift, "swift", swiftSQL}, {&p.careful, "careful", carefulSQL}, {&p.named, "named", namedSQL}, {&p.circles, "circle", circleSQL}} {
+	}{{&p.named, "named", namedSQL}, {&p.circles, "circle", circleSQL}} {
 		err := p.patiently(ctx, func() (err error) {
 			*s.to, err = p.conn.Prepare(ctx, s.name, spell(s.sql))
 			return err
@@ -102,13 +107,8 @@ func (p *Pruner) walk(ctx context.Context) error {
 	}
 	total := blocks[0].Rows
 	for high := total; high > 0; {
-		low := max(0, high-p.size.blocks)
-		done, err := p.span(ctx, low, high)
-		if err != nil {
+		if high, err = p.onward(ctx, high); err != nil {
 			return err
-		}
-		if done {
-			high = low
 		}
 		p.progress(1 - float64(high)/float64(total))
 	}
@@ -119,27 +119,4 @@ func (p *Pruner) progress(part float64) {
 	if p.Progress != nil {
 		p.Progress(part, p.out.Deleted)
 	}
-}
-
-// span deletes a batch of what is stale in some blocks, and says whether that was all.
-func (p *Pruner) span(ctx context.Context, low, high int) (done bool, err error) {
-	statement, limit := p.swift, p.size.rows
-	if p.wary > 0 {
-		statement = p.careful
-	}
-	g, err := p.batch(ctx, statement, high-low, limit, fmt.Sprintf("(%d,0)", low), fmt.Sprintf("(%d,0)", high), fmt.Sprint(limit))
-	switch {
-	case err == nil && g.seen == limit && g.n > 0:
-		return false, nil
-	case err == nil && p.wary > 0:
-		p.wary--
-	case err == nil:
-		p.cautious = max(1, p.cautious/2)
-	case !another(err):
-		return false, err
-	case p.wary == 0: // a child that lives, or a writer: carefully, and for a while what follows, too
-		p.doubt, p.wary, p.cautious = true, p.cautious, min(2*p.cautious, 64)
-		return false, nil
-	} // else children came meanwhile, again and again: what is left comes at the end
-	return true, nil
 }

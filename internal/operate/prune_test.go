@@ -37,38 +37,6 @@ func TestCircles(t *testing.T) {
 	}
 }
 
-// A batch that took too long is followed by a shorter one at once; a short one by one that is half as large again at most.
-func TestBatchSize(t *testing.T) {
-	at := batchSize{rows: 400, blocks: 40}
-	for _, tt := range []struct {
-		name    string
-		took    time.Duration
-		rows    int
-		limited bool
-		want    batchSize
-	}{
-		{"as it should be", batchGoal, 320, false, batchSize{400, 40}},
-		{"twice as long", 2 * batchGoal, 320, false, batchSize{200, 20}},
-		{"a hundred times as long", 100 * batchGoal, 400, true, batchSize{10, 1}},
-		{"fast", time.Millisecond, 320, false, batchSize{600, 60}},
-		{"fast, because there was nothing", time.Millisecond, 0, false, batchSize{400, 61}},
-		{"slow, although there was nothing", 2 * batchGoal, 0, false, batchSize{400, 21}},
-		{"more than one batch", batchGoal, 400, true, batchSize{400, 26}},
-		{"denser than it was", batchGoal, 400, false, batchSize{400, 32}},
-		{"no time at all", 0, 400, true, batchSize{600, 26}},
-	} {
-		if have := at.next(tt.took, tt.rows, at.blocks, tt.limited); have != tt.want {
-			t.Errorf("%s: %+v, want %+v", tt.name, have, tt.want)
-		}
-	}
-	if have := (batchSize{mostRows, mostBlocks}).next(time.Millisecond, mostRows/2, mostBlocks, false); have.rows > mostRows || have.blocks > mostBlocks {
-		t.Errorf("%+v is beyond the bounds", have)
-	}
-	if have := (batchSize{10, 1}).next(time.Second, 10, 1, true); have.rows < 1 || have.blocks < 1 {
-		t.Errorf("%+v gets nowhere", have)
-	}
-}
-
 func TestPrunedText(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	p := Pruned{Statuses: []string{"completed", "failed"}, Before: at, Deleted: 1, Parents: 2, Busy: 3, Seconds: 1.25}

@@ -153,7 +153,7 @@ func TestPruneIsResumed(t *testing.T) {
 		c := s.connect()
 		pid := int(c.PID())
 		ctx, cancel := context.WithCancel(t.Context())
-		p := Pruner{Progress: func(_ float64, deleted int) {
+		p := Pruner{Stretch: 10 * time.Millisecond, Progress: func(_ float64, deleted int) {
 			if deleted < 1000 {
 				return
 			}
@@ -197,7 +197,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 func TestPruneMindsOthers(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, lab.ClusterOptions{})
-	s.chains(2000)
+	s.chains(20000)
 	s.sql(`CREATE TABLE public.log (id uuid); CREATE FUNCTION public.log() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.log VALUES (OLD.id); RETURN NULL; END $$;
 		CREATE TRIGGER log AFTER DELETE ON public.session FOR EACH ROW EXECUTE FUNCTION public.log()`)
 	c := s.connect()
@@ -214,7 +214,7 @@ func TestPruneMindsOthers(t *testing.T) {
 		_, _ = c.Exec(context.WithoutCancel(t.Context()), "COMMIT").ReadAll()
 	})
 	enough := errors.New("enough")
-	var p Pruner
+	p := Pruner{Stretch: 10 * time.Millisecond}
 	p.Hold = func() error {
 		if p.out.Deleted > 0 {
 			return enough
@@ -225,11 +225,11 @@ func TestPruneMindsOthers(t *testing.T) {
 	defer one.CloseSoon()
 	out, err := p.Run(t.Context(), one, oldCompleted)
 	released.Wait()
-	if !errors.Is(err, enough) || out.Deleted == 0 || out.Deleted == 2000 {
+	if !errors.Is(err, enough) || out.Deleted == 0 || out.Deleted == 20000 {
 		t.Errorf("%+v, %v", out, err)
 	}
 	s.prune(oldCompleted)
-	if logged := s.sql("SELECT count(*) FROM public.log"); logged != "2000" {
+	if logged := s.sql("SELECT count(*) FROM public.log"); logged != "20000" {
 		t.Errorf("the trigger saw %s rows", logged)
 	}
 	if n := strings.Count(s.Log(), " ERROR: "); n != 1 { // the dry run's
@@ -247,7 +247,7 @@ func TestPruneHeedsWhoWasFaster(t *testing.T) {
 	defer c.CloseSoon()
 	var held sync.WaitGroup
 	taken, updated := 0, 0
-	p := Pruner{Hold: func() error {
+	p := Pruner{Stretch: 1, Hold: func() error {
 		held.Wait()
 		if taken == n {
 			return nil
