@@ -143,7 +143,7 @@ func (a *app) writeBackup(ctx context.Context, d *databaseHost, session *postgre
 	}
 	c := operate.Content{Database: b.Database, Server: session.ParameterStatus("server_version"), At: time.Now().UTC(), Sessions: snap.Sessions, Rows: snap.Rows}
 	old := syscall.Umask(0o077)
-	stop := a.progress(b.Partial(name))
+	stop := a.progress(func() string { return grown(b.Partial(name)) })
 	job := dump.Job{Env: d.target.ClientEnv(b.Database), Snapshot: snap.ID, To: b.Partial(name), Major: session.Version() / 10000}
 	err = job.Write(ctx)
 	stop()
@@ -163,29 +163,13 @@ func (a *app) writeBackup(ctx context.Context, d *databaseHost, session *postgre
 	return c, err
 }
 
-// progress shows on a terminal how large a file has become, until it is stopped.
-func (a *app) progress(path string) (stop func()) {
-	if !onTerminal(a.stderr) {
-		return func() {}
+// grown says how much of a dump there is.
+func grown(path string) string {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return ""
 	}
-	quit, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-quit:
-				fmt.Fprint(a.stderr, "\r\x1b[K")
-				return
-			case <-tick.C:
-				if fi, err := os.Stat(path); err == nil {
-					fmt.Fprintf(a.stderr, "\r%s written", operate.Size(fi.Size()))
-				}
-			}
-		}
-	}()
-	return func() { close(quit); <-ended }
+	return operate.Size(fi.Size()) + " written"
 }
 
 // upload gives a file to the administrator's command.

@@ -205,7 +205,16 @@ func TestBackupVerify(t *testing.T) {
 	}
 	s.write(path+".dump", dump[:len(dump)/2]+"x"+dump[len(dump)/2+1:])
 	unfit("checksum differs")
+	for _, dry := range []string{"--dry-run=true", "--dry-run=false"} {
+		s.want(exitRefused, []string{"restore", path + ".dump", dry}, "is not as it was written: its SHA-256 is ", "the database in service is as it was")
+		s.runIn([]string{"runuser", "-u", "postgres", "--"}, "restore", path+".dump", dry).check(t, "as postgres", exitRefused, "is not as it was written")
+	}
 	s.write(path+".dump", dump)
+	sum := s.read(path + ".dump.sha256")
+	s.write(path+".dump.sha256", "sum")
+	s.want(exitRefused, []string{"restore", path + ".dump"}, "no checksum as sha256sum writes it")
+	s.write(path+".dump.sha256", sum)
+	s.want(exitOK, []string{"restore", path + ".dump", "--dry-run"}, "its checksum agrees", "holds 50 sessions")
 	s.write(path+".json", strings.Replace(content, `"public.session": 50`, `"public.session": 51`, 1))
 	unfit("public.session has 50 rows, and had 51")
 	s.write(path+".json", "{")

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"io"
 	"net/netip"
-	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"sessiondbd/internal/daemon"
 	"sessiondbd/internal/firewall"
@@ -51,7 +48,7 @@ func (a *app) doctor(ctx context.Context, vm string) error {
 	if a.json {
 		err = d.JSON(a.stdout)
 	} else {
-		err = d.Text(a.stdout, terminal(a.stdout))
+		err = d.Text(a.stdout, colourful(a.stdout))
 	}
 	switch {
 	case err != nil:
@@ -155,14 +152,4 @@ func services() []operate.Service {
 		list = append(list, s)
 	}
 	return list
-}
-
-// terminal says whether a stream is one that shows colours, and nobody asked for none (no-color.org).
-func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
 }

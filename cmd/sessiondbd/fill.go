@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -26,7 +27,10 @@ func (r *restoring) fill(ctx context.Context, t postgres.Target) error {
 		return r.unusable(ctx, err)
 	}
 	defer arc.Close()
-	if r.loaded, err = dump.Load(ctx, c, config.OwnerRole, dump.NewScript(arc)); err != nil {
+	stop := r.progress(r.far)
+	r.loaded, err = dump.Load(ctx, c, config.OwnerRole, dump.NewScript(arc))
+	stop()
+	if err != nil {
 		return r.unusable(ctx, err)
 	}
 	for _, note := range r.loaded.Notes {
@@ -45,6 +49,16 @@ func (r *restoring) fill(ctx context.Context, t postgres.Target) error {
 	}
 	fmt.Fprintf(r.stdout, "%d sessions from %s (%s) in %s, into a database beside.\n", n, r.file.Name(), arc.Form, time.Since(begin).Round(time.Millisecond))
 	return nil
+}
+
+// far says how much of the file is read.
+func (r *restoring) far() string {
+	at, err := r.file.Seek(0, io.SeekCurrent)
+	fi, serr := r.file.Stat()
+	if err != nil || serr != nil || fi.Size() == 0 {
+		return "" // a pipe
+	}
+	return fmt.Sprintf("%3d %% of %s read", 100*at/fi.Size(), operate.Size(fi.Size()))
 }
 
 // unusable is an error of the file, unless the server or a signal is to blame.

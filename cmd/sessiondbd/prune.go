@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"sessiondbd/internal/config"
 	"sessiondbd/internal/operate"
@@ -186,11 +186,15 @@ func (a *app) pruneOurs(ctx context.Context, s setup, stale operate.Stale, dry b
 	if err := turn.TryLock(ctx, "prune"); err != nil {
 		return err
 	}
-	p := operate.Pruner{Hold: pausedError, Progress: a.pruneProgress()}
-	out, err = p.Run(ctx, c, stale)
-	if p.Progress != nil {
-		fmt.Fprint(a.stderr, "\r\x1b[K")
+	var far atomic.Value
+	so := func(part float64, deleted int) {
+		far.Store(fmt.Sprintf("%3.0f %% of the table, %d sessions deleted", 100*part, deleted))
 	}
+	so(0, 0)
+	p := operate.Pruner{Hold: pausedError, Progress: so}
+	stop := a.progress(func() string { return far.Load().(string) })
+	out, err = p.Run(ctx, c, stale)
+	stop()
 	switch {
 	case ctx.Err() != nil:
 		fmt.Fprintf(a.stderr, "sessiondbd: interrupted: %d sessions are deleted; another run goes on from there\n", out.Deleted)
@@ -208,23 +212,4 @@ func (a *app) tellPruned(out operate.Pruned) error {
 		return out.JSON(a.stdout)
 	}
 	return out.Text(a.stdout)
-}
-
-// pruneProgress tells a person at a terminal how far it is; nil: nobody looks.
-func (a *app) pruneProgress() func(float64, int) {
-	f, ok := a.stderr.(*os.File)
-	if !ok {
-		return nil
-	}
-	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
-		return nil
-	}
-	var last time.Time
-	return func(part float64, deleted int) {
-		if time.Since(last) < 200*time.Millisecond {
-			return
-		}
-		last = time.Now()
-		fmt.Fprintf(f, "\r\x1b[K%3.0f %% of the table, %d sessions deleted", 100*part, deleted)
-	}
 }

@@ -23,7 +23,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		Use: "restore FILE", Short: "put a dump in the place of the session database, which is kept", Args: cobra.MaximumNArgs(1),
 		Long: "Loads a dump into a new database beside the one in service, repairs it like a database that is taken over, gives it rights, compares it with what it should be, and puts it in the place of the one in service in one moment. " +
 			"That one is kept under a name with the time; the VMs' connections end, and they reconnect. Until that moment nothing changes for anybody; stopped or killed before it, the old database serves on.\n\n" +
-			"FILE is one of sessiondbd backup, any other archive of pg_dump, or its SQL, as it is or compressed with gzip or zstd. What it says of owners, roles and the database itself is left out: the config says those. What administrators have set for the database in service, and what others may do with it, holds for the new one, too.\n\n" +
+			"FILE is one of sessiondbd backup, any other archive of pg_dump, or its SQL, as it is or compressed with gzip or zstd. If its checksum lies beside it, as FILE.sha256, the two have to agree. What it says of owners, roles and the database itself is left out: the config says those. What administrators have set for the database in service, and what others may do with it, holds for the new one, too.\n\n" +
 			"A dump is a program: restore only what you trust. It runs as the owner of the database, not as an administrator.\n\n" +
 			"Exit codes: 0 restored, 65 the file or the database in it is refused, 69 PostgreSQL unavailable, 75 try again, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,6 +60,7 @@ type restoring struct {
 }
 
 func (a *app) restoreFile(ctx context.Context, path string, dry bool) error {
+	handed := os.Getenv(fileEnv) != ""
 	f, err := openHanded(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -68,6 +69,16 @@ func (a *app) restoreFile(ctx context.Context, path string, dry bool) error {
 		return err
 	}
 	defer f.Close()
+	if !handed { // who hands it over may read the folder, too, and has compared them
+		switch checked, err := operate.CheckSum(ctx, f); {
+		case ctx.Err() != nil:
+			return errInterrupted
+		case err != nil:
+			return refusal{fmt.Errorf("%w; the database in service is as it was", err)}
+		case checked:
+			fmt.Fprintf(a.stdout, "%s is as it was written: its checksum agrees.\n", path)
+		}
+	}
 	return a.restoring(ctx, options{file: f}, func(r *restoring) error {
 		if r.file = f; dry {
 			return r.wouldRestore(ctx)

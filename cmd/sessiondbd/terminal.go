@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,4 +22,28 @@ func onTerminal(w io.Writer) bool {
 	}
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
+}
+
+// progress tells a person at a terminal how far something is, until it is stopped. A script or the journal is told nothing.
+func (a *app) progress(say func() string) (stop func()) {
+	if !onTerminal(a.stderr) {
+		return func() {}
+	}
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		const again = "\r\x1b[K"
+		for {
+			select {
+			case <-quit:
+				fmt.Fprint(a.stderr, again)
+				return
+			case <-tick.C:
+				fmt.Fprint(a.stderr, again+say())
+			}
+		}
+	}()
+	return func() { close(quit); <-ended }
 }

@@ -86,7 +86,10 @@ func (r *restoring) compare(ctx context.Context, c operate.Content) error {
 		return err
 	}
 	defer arc.Close()
-	if _, err := dump.Load(ctx, conn, config.OwnerRole, dump.NewScript(arc)); err != nil {
+	stop := r.progress(r.far)
+	_, err = dump.Load(ctx, conn, config.OwnerRole, dump.NewScript(arc))
+	stop()
+	if err != nil {
 		return err
 	}
 	if _, err := conn.Run(ctx, "RESET ROLE"); err != nil {

@@ -1,12 +1,9 @@
 package operate
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -188,18 +185,6 @@ func (b Backups) Read(name string) (c Content, err error) {
 		return c, fmt.Errorf("what %s holds is not known: %w", name, err)
 	}
 	return c, nil
-}
-
-// Sum reads a file once: how long it is, and its SHA-256 in hex.
-func Sum(path string) (bytes int64, sum string, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	bytes, err = io.Copy(h, f)
-	return bytes, hex.EncodeToString(h.Sum(nil)), err
 }
 
 func writeSynced(path, text string) error {
