@@ -70,8 +70,10 @@ func TestRestoreForms(t *testing.T) {
 	s.apply()
 	s.insert()
 	s.sql("sessiondb", `INSERT INTO session (messages, parent) SELECT E'{"text": "a ; $$ \\\\. \\n '' tab\\t"}', id FROM session LIMIT 5;
-		CREATE TABLE notes (id int PRIMARY KEY, text text); INSERT INTO notes VALUES (1, E'\\.\n\\connect postgres\n$x$')`)
-	rows, notes := s.rows(), s.sql("sessiondb", "SELECT * FROM notes")
+		CREATE TABLE notes (id int PRIMARY KEY, text text); INSERT INTO notes VALUES (1, E'\\.\n\\connect postgres\n$x$');
+		SELECT lo_from_bytea(4711, convert_to(repeat('large; object', 30000), 'UTF8'))`)
+	const besides = "SELECT n, md5(lo_get(4711)) FROM notes n"
+	rows, notes := s.rows(), s.sql("sessiondb", besides)
 	plain := s.dumped("plain.sql")
 	for name, path := range map[string]string{
 		"archive": s.dumped("archive.dump", "-Fc"), "tar": s.dumped("archive.tar", "-Ft"), "SQL": plain,
@@ -80,13 +82,13 @@ func TestRestoreForms(t *testing.T) {
 		"of a newer server": s.changed(plain, "SET statement_timeout", "\\restrict abc\nSET transaction_timeout = 0;\nSET statement_timeout"),
 		"inserts":           s.dumped("inserts.sql", "--inserts"), "column inserts": s.dumped("columns.sql", "--column-inserts"),
 	} {
-		s.sql("sessiondb", "DELETE FROM session; INSERT INTO session DEFAULT VALUES; TRUNCATE notes")
+		s.sql("sessiondb", "DELETE FROM session; INSERT INTO session DEFAULT VALUES; TRUNCATE notes; SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
 		other := s.rows()
 		r := s.want(exitOK, []string{"restore", path}, "55 sessions", "before: 1", "dropdb")
 		if got := s.rows(); got != rows {
 			t.Errorf("%s: rows %s, want %s", name, got, rows)
 		}
-		if got := s.sql("sessiondb", "SELECT * FROM notes"); got != notes {
+		if got := s.sql("sessiondb", besides); got != notes {
 			t.Errorf("%s: notes %q, want %q", name, got, notes)
 		}
 		_, kept, _ := strings.Cut(r.stdout, "dropdb ")

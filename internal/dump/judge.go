@@ -36,7 +36,7 @@ var rules = []struct {
 	{begins(`GRANT`, `REVOKE`), grant, ""},
 	{begins(`ALTER DEFAULT PRIVILEGES`, `SECURITY LABEL`, `COMMENT ON (EXTENSION|DATABASE|ROLE|TABLESPACE)`), ignore, ""},
 	{begins(`(CREATE|ALTER|DROP) DATABASE`), ignore, ""},
-	{begins(`DROP`, `CREATE SCHEMA (IF NOT EXISTS )?"?PUBLIC"?;`, `ALTER TABLE (IF EXISTS )?(ONLY )?\S+ DROP CONSTRAINT`), ignore, ""},
+	{begins(`DROP`, `SELECT PG_CATALOG\.LO_UNLINK`, `CREATE SCHEMA (IF NOT EXISTS )?"?PUBLIC"?;`, `ALTER TABLE (IF EXISTS )?(ONLY )?\S+ DROP CONSTRAINT`), ignore, ""},
 	{begins(`BEGIN`, `START TRANSACTION`, `COMMIT`, `END`), ignore, ""},
 	{begins(`ALTER [^']* OWNER TO`), ignore, ""},
 	{begins(`SET`), tolerate, ""},

@@ -144,7 +144,19 @@ func start(sql string) string {
 
 type loader struct{ c *postgres.Conn }
 
-func (l loader) run(ctx context.Context, p Piece) (int64, error) { return l.c.Run(ctx, p.Text) }
+// run executes a statement in a transaction of its own. A large object's content has to come in one, which the dump asks for.
+func (l loader) run(ctx context.Context, p Piece) (int64, error) {
+	if strings.HasPrefix(p.Text, "SELECT pg_catalog.lo_open(") {
+		if _, err := l.c.Run(ctx, "BEGIN"); err != nil {
+			return 0, err
+		}
+	}
+	n, err := l.c.Run(ctx, p.Text)
+	if err == nil && strings.HasPrefix(p.Text, "SELECT pg_catalog.lo_close(") {
+		_, err = l.c.Run(ctx, "COMMIT")
+	}
+	return n, err
+}
 
 func (l loader) rows(ctx context.Context, p Piece, data io.Reader) (int64, error) {
 	return l.c.CopyIn(ctx, p.Text, data)
