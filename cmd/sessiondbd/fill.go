@@ -27,10 +27,7 @@ func (r *restoring) fill(ctx context.Context, t postgres.Target) error {
 		return r.unusable(ctx, err)
 	}
 	defer arc.Close()
-	stop := r.progress(r.far)
-	r.loaded, err = dump.Load(ctx, c, config.OwnerRole, dump.NewScript(arc))
-	stop()
-	if err != nil {
+	if r.loaded, err = r.load(ctx, c, arc); err != nil {
 		return r.unusable(ctx, err)
 	}
 	for _, note := range r.loaded.Notes {
@@ -49,6 +46,16 @@ func (r *restoring) fill(ctx context.Context, t postgres.Target) error {
 	}
 	fmt.Fprintf(r.stdout, "%d sessions from %s (%s) in %s, into a database beside.\n", n, r.file.Name(), arc.Form, time.Since(begin).Round(time.Millisecond))
 	return nil
+}
+
+// load loads an archive of the file.
+func (r *restoring) load(ctx context.Context, c *postgres.Conn, arc *dump.Archive) (dump.Loaded, error) {
+	made, err := operate.Extensions(ctx, r.live.target)
+	if err != nil {
+		return dump.Loaded{}, err
+	}
+	defer r.progress(r.far)()
+	return dump.Load(ctx, c, dump.Into{Owner: config.OwnerRole, Extensions: made, Live: r.Live}, dump.NewScript(arc))
 }
 
 // far says how much of the file is read.

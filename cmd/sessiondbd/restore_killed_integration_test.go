@@ -220,33 +220,3 @@ func TestRestoreVersions(t *testing.T) {
 		})
 	}
 }
-
-// What an administrator gave to others, and set for the database, is there after a restore as it was before.
-func TestRestoreCarriesOver(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, lab.ClusterOptions{})
-	s.apply()
-	s.insert()
-	s.sql("sessiondb", `CREATE ROLE "graf ana" LOGIN; CREATE ROLE other; GRANT CONNECT ON DATABASE sessiondb TO "graf ana"; GRANT TEMPORARY ON DATABASE sessiondb TO "graf ana" WITH GRANT OPTION;
-		GRANT SELECT ON session TO "graf ana"; GRANT UPDATE (messages) ON session TO "graf ana"; CREATE VIEW latest AS SELECT id FROM session; GRANT SELECT ON latest TO other;
-		ALTER DATABASE sessiondb SET timezone = 'Europe/Berlin'; ALTER DATABASE sessiondb SET search_path = "$user", public, "odd name";
-		ALTER DATABASE sessiondb SET statement_timeout = '1ms'; ALTER DATABASE sessiondb SET my.own = 'a '' b'; ALTER DATABASE sessiondb CONNECTION LIMIT 90;
-		ALTER ROLE "graf ana" IN DATABASE sessiondb SET work_mem = '8MB'`)
-	look := func() string {
-		return s.sql("postgres", `SET search_path = pg_catalog; SELECT datconnlimit, pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'sessiondb';
-			SELECT pg_get_userbyid(grantee), privilege_type, is_grantable FROM pg_database, aclexplode(datacl) WHERE datname = 'sessiondb' ORDER BY 1, 2;
-			SELECT setrole::regrole, c FROM pg_db_role_setting, unnest(setconfig) c WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'sessiondb') ORDER BY 1, 2`) +
-			s.sql("sessiondb", `SET statement_timeout = 0; SELECT has_table_privilege('graf ana', 'public.session', 'SELECT'), has_column_privilege('graf ana', 'public.session', 'messages', 'UPDATE'),
-			has_table_privilege('graf ana', 'public.session', 'DELETE'), has_table_privilege('other', 'public.latest', 'SELECT')`)
-	}
-	before, plan := look(), s.run("plan")
-	for _, form := range []string{"-Fc", "-Fp"} {
-		s.want(exitOK, []string{"restore", s.dumped("it"+form, form)}, "50 sessions")
-		if after := look(); after != before {
-			t.Errorf("%s: before\n%s\nafter\n%s", form, before, after)
-		}
-		if after := s.run("plan"); after.code != plan.code {
-			t.Errorf("%s: plan exits %d, did %d\n%s", form, after.code, plan.code, after.stdout)
-		}
-	}
-}

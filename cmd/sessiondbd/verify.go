@@ -86,10 +86,7 @@ func (r *restoring) compare(ctx context.Context, c operate.Content) error {
 		return err
 	}
 	defer arc.Close()
-	stop := r.progress(r.far)
-	_, err = dump.Load(ctx, conn, config.OwnerRole, dump.NewScript(arc))
-	stop()
-	if err != nil {
+	if _, err := r.load(ctx, conn, arc); err != nil {
 		return err
 	}
 	if _, err := conn.Run(ctx, "RESET ROLE"); err != nil {

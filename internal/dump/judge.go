@@ -31,7 +31,7 @@ var rules = []struct {
 	{begins(`(SET|RESET) SESSION AUTHORIZATION`), ignore, ""}, // around rights that somebody else than the owner gave
 	{begins(`SET (SESSION |LOCAL )?(ROLE|SESSION AUTHORIZATION)`, `RESET (ROLE|ALL)`, `DISCARD`), refuse, "it changes who executes the rest"},
 	{begins(`ALTER (ROLE|USER) ("[^"]+"|\S+) IN DATABASE`), ignore, ""}, // pg_dump -C
-	{begins(`(CREATE|ALTER|DROP) (ROLE|USER|GROUP|TABLESPACE|SUBSCRIPTION|SERVER)`, `ALTER SYSTEM`), refuse, "it concerns the whole server, not one database: is this a dump of pg_dumpall? Make one of the session database: sudo sessiondbd backup"},
+	{begins(`(CREATE|ALTER|DROP) (ROLE|USER|GROUP|TABLESPACE|SUBSCRIPTION)`, `ALTER SYSTEM`), refuse, "it concerns the whole server, not one database: is this a dump of pg_dumpall? Make one of the session database: sudo sessiondbd backup"},
 	{begins(`ROLLBACK`, `ABORT`, `PREPARE TRANSACTION`), refuse, "a dump does not take anything back"},
 	{begins(`GRANT`, `REVOKE`), grant, ""},
 	{begins(`ALTER DEFAULT PRIVILEGES`, `SECURITY LABEL`, `COMMENT ON (EXTENSION|DATABASE|ROLE|TABLESPACE)`), ignore, ""},

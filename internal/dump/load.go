@@ -23,17 +23,28 @@ type sink interface {
 	rows(ctx context.Context, p Piece, data io.Reader) (int64, error)
 }
 
-// Load executes a dump in the database that c is connected to, which was made for it and is nobody else's. The statements run
-// as owner: what only an administrator may do is refused by the server, and what is made belongs to him. Owners are left out,
+// Into is the database that a dump is loaded into.
+type Into struct {
+	// Owner executes the statements: what only an administrator may do is refused by the server, and what is made is his.
+	Owner string
+	// Extensions are those that an administrator has made in the database in service, by name, with their schemas. They are made
+	// again where the dump has them and the owner may not.
+	Extensions map[string]string
+	// Live is the name of the database in service, for people.
+	Live string
+}
+
+// Load executes a dump in the database that c is connected to, which was made for it and is nobody else's. Owners are left out,
 // since the config says those. An error leaves the database half full.
-func Load(ctx context.Context, c *postgres.Conn, owner string, s *Script) (Loaded, error) {
+func Load(ctx context.Context, c *postgres.Conn, to Into, s *Script) (Loaded, error) {
+	l := loader{c, to}
 	// Without synchronous_commit: nobody is told that the rows are safe before the swap, which waits for all of them.
-	for _, sql := range []string{"SET ROLE " + postgres.QuoteIdent(owner), "SET search_path = public", "SET synchronous_commit = off"} {
+	for _, sql := range []string{l.asOwner(), "SET search_path = public", "SET synchronous_commit = off"} {
 		if _, err := c.Run(ctx, sql); err != nil {
 			return Loaded{}, err
 		}
 	}
-	return feed(ctx, s, loader{c})
+	return feed(ctx, s, l)
 }
 
 // Inspect reads a dump as Load would, and executes nothing.
@@ -99,6 +110,9 @@ func (l *Loaded) take(ctx context.Context, p Piece, in *into, s *Script, to sink
 	if table != "" {
 		l.count(table, n)
 	}
+	if errors.As(err, &pe) && pe.Code == notPrivileged && extensionOf(p.Text) == "" {
+		err = fmt.Errorf("%w; a dump is executed as the owner of the database, not as an administrator: leave that out of it, and make it by hand afterwards", err)
+	}
 	return at(p, err)
 }
 
@@ -140,26 +154,6 @@ func start(sql string) string {
 		head = strings.ToValidUTF8(head[:60], "") + "…"
 	}
 	return strings.TrimSpace(head)
-}
-
-type loader struct{ c *postgres.Conn }
-
-// run executes a statement in a transaction of its own. A large object's content has to come in one, which the dump asks for.
-func (l loader) run(ctx context.Context, p Piece) (int64, error) {
-	if strings.HasPrefix(p.Text, "SELECT pg_catalog.lo_open(") {
-		if _, err := l.c.Run(ctx, "BEGIN"); err != nil {
-			return 0, err
-		}
-	}
-	n, err := l.c.Run(ctx, p.Text)
-	if err == nil && strings.HasPrefix(p.Text, "SELECT pg_catalog.lo_close(") {
-		_, err = l.c.Run(ctx, "COMMIT")
-	}
-	return n, err
-}
-
-func (l loader) rows(ctx context.Context, p Piece, data io.Reader) (int64, error) {
-	return l.c.CopyIn(ctx, p.Text, data)
 }
 
 // nowhere only counts.

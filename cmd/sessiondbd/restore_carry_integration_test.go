@@ -1,0 +1,66 @@
+//go:build integration
+
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"sessiondbd/internal/lab"
+)
+
+// What an administrator gave to others, and set for the database, is there after a restore as it was before.
+func TestRestoreCarriesOver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{})
+	s.apply()
+	s.insert()
+	s.sql("sessiondb", `CREATE ROLE "graf ana" LOGIN; CREATE ROLE other; GRANT CONNECT ON DATABASE sessiondb TO "graf ana"; GRANT TEMPORARY ON DATABASE sessiondb TO "graf ana" WITH GRANT OPTION;
+		GRANT SELECT ON session TO "graf ana"; GRANT UPDATE (messages) ON session TO "graf ana"; CREATE VIEW latest AS SELECT id FROM session; GRANT SELECT ON latest TO other;
+		ALTER DATABASE sessiondb SET timezone = 'Europe/Berlin'; ALTER DATABASE sessiondb SET search_path = "$user", public, "odd name";
+		ALTER DATABASE sessiondb SET statement_timeout = '1ms'; ALTER DATABASE sessiondb SET my.own = 'a '' b'; ALTER DATABASE sessiondb CONNECTION LIMIT 90;
+		ALTER ROLE "graf ana" IN DATABASE sessiondb SET work_mem = '8MB'`)
+	look := func() string {
+		return s.sql("postgres", `SET search_path = pg_catalog; SELECT datconnlimit, pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'sessiondb';
+			SELECT pg_get_userbyid(grantee), privilege_type, is_grantable FROM pg_database, aclexplode(datacl) WHERE datname = 'sessiondb' ORDER BY 1, 2;
+			SELECT setrole::regrole, c FROM pg_db_role_setting, unnest(setconfig) c WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'sessiondb') ORDER BY 1, 2`) +
+			s.sql("sessiondb", `SET statement_timeout = 0; SELECT has_table_privilege('graf ana', 'public.session', 'SELECT'), has_column_privilege('graf ana', 'public.session', 'messages', 'UPDATE'),
+			has_table_privilege('graf ana', 'public.session', 'DELETE'), has_table_privilege('other', 'public.latest', 'SELECT')`)
+	}
+	before, plan := look(), s.run("plan")
+	for _, form := range []string{"-Fc", "-Fp"} {
+		s.want(exitOK, []string{"restore", s.dumped("it"+form, form)}, "50 sessions")
+		if after := look(); after != before {
+			t.Errorf("%s: before\n%s\nafter\n%s", form, before, after)
+		}
+		if after := s.run("plan"); after.code != plan.code {
+			t.Errorf("%s: plan exits %d, did %d\n%s", form, after.code, plan.code, after.stdout)
+		}
+	}
+}
+
+// An extension that only an administrator may make is made again, if one has made it in the database in service; a dump alone
+// gets none.
+func TestRestoreExtensions(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{})
+	s.apply()
+	s.insert()
+	s.sql("sessiondb", `CREATE SCHEMA "Odd one"; CREATE EXTENSION pg_stat_statements SCHEMA "Odd one"; CREATE EXTENSION pgcrypto; CREATE EXTENSION "uuid-ossp"`)
+	const have = "SELECT e.extname, n.nspname, pg_get_userbyid(e.extowner) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace ORDER BY 1"
+	before := s.sql("sessiondb", have)
+	path := s.dumped("it.sql")
+	for range 2 {
+		s.want(exitOK, []string{"restore", path}, "50 sessions")
+	}
+	after := s.sql("sessiondb", have)
+	if want := strings.ReplaceAll(before, "pgcrypto|public|postgres", "pgcrypto|public|sessiondb_owner"); after != strings.ReplaceAll(want, "uuid-ossp|public|postgres", "uuid-ossp|public|sessiondb_owner") {
+		t.Errorf("before\n%s\nafter\n%s", before, after)
+	}
+	s.sql("sessiondb", "DROP EXTENSION pg_stat_statements")
+	rows := s.rows()
+	s.want(exitRefused, []string{"restore", path}, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "permission denied", "psql -c 'CREATE EXTENSION \"pg_stat_statements\"' sessiondb", "as it was")
+	if s.rows() != rows {
+		t.Error("rows are not as they were")
+	}
+}
