@@ -58,23 +58,22 @@ func (a *app) backupCommand() *cobra.Command {
 }
 
 // known connects to the session database that we know, and holds the lock of that name in the maintenance database.
-func (s setup) known(ctx context.Context, lock string) (d *databaseHost, session, maintenance *postgres.Conn, err error) {
+func (s setup) known(ctx context.Context, lock string) (d *databaseHost, o observation, session, maintenance *postgres.Conn, err error) {
 	if h, is := leftAlone("backup"); is {
-		return nil, nil, nil, h.Plan(ctx).Unobserved[0].Err
+		return nil, o, nil, nil, h.Plan(ctx).Unobserved[0].Err
 	}
 	if d, err = s.database(options{look: true}); err != nil {
-		return nil, nil, nil, err
+		return nil, o, nil, nil, err
 	}
 	defer d.observer.Close()
-	o, err := d.look(ctx)
-	if err != nil {
-		return nil, nil, nil, err
+	if o, err = d.look(ctx); err != nil {
+		return nil, o, nil, nil, err
 	}
 	for _, no := range schema.DiffDatabase(d.goals.schema, o.schema).Refusals {
-		return nil, nil, nil, refusal{fmt.Errorf("%s: %s", no.Summary, no.Remedy)}
+		return nil, o, nil, nil, refusal{fmt.Errorf("%s: %s", no.Summary, no.Remedy)}
 	}
 	if maintenance, err = d.target.ConnectMaintenance(ctx); err != nil {
-		return nil, nil, nil, err
+		return nil, o, nil, nil, err
 	}
 	if err = maintenance.TryLock(ctx, lock); err == nil {
 		session, err = d.target.ConnectSession(ctx)
@@ -82,11 +81,11 @@ func (s setup) known(ctx context.Context, lock string) (d *databaseHost, session
 	if err != nil {
 		maintenance.CloseSoon()
 	}
-	return d, session, maintenance, err
+	return d, o, session, maintenance, err
 }
 
 func (a *app) backup(ctx context.Context, s setup) error {
-	d, session, maintenance, err := s.known(ctx, "backup")
+	d, o, session, maintenance, err := s.known(ctx, "backup")
 	if err != nil {
 		return err
 	}
@@ -103,8 +102,13 @@ func (a *app) backup(ctx context.Context, s setup) error {
 	if _, err := os.Lstat(b.Path(name)); err == nil {
 		return postgres.NewError(postgres.Busy, name+" was made within this very second")
 	}
-	c, err := a.writeBackup(ctx, d, session, b, name)
+	room, err := o.room(ctx, maintenance)
 	if err != nil {
+		return err
+	}
+	guarded, over := room.Guard(ctx, b.Dir)
+	c, err := a.writeBackup(guarded, d, session, b, name)
+	if err = over(err); err != nil {
 		_ = os.Remove(b.Partial(name))
 		return fmt.Errorf("the backup was not written; those before are as they were: %w", err)
 	}

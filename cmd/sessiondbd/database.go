@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"sessiondbd/internal/operate"
 	"sessiondbd/internal/plan"
 	"sessiondbd/internal/postgres"
 	"sessiondbd/internal/role"
@@ -98,6 +99,15 @@ func (h *databaseHost) look(ctx context.Context) (observation, error) {
 	o.server.Probe()
 	o.units = systemd.ForeignUnits(systemd.UnitDirs)
 	return o, nil
+}
+
+// room is what the server leaves of its disk to whoever writes besides, as far as that can be seen from here.
+func (o observation) room(ctx context.Context, c *postgres.Conn) (operate.Room, error) {
+	data := ""
+	if o.server.Local.Here {
+		data = o.server.DataDirectory()
+	}
+	return operate.RoomOf(ctx, c, data)
 }
 
 // diff puts the rooms' resources in order: the door is closed first and opened last.

@@ -122,7 +122,10 @@ func examineDatabase(ctx context.Context, c *operate.Case, s setup) error {
 		return nil // one wait for it is enough
 	}
 	var usage operate.Usage
-	_, err = d.observer.Ask(ctx, func(int) []postgres.Query { return operate.UsageQueries(s.cfg.Database.Name, &usage) })
+	var room operate.Room
+	_, err = d.observer.Ask(ctx, func(int) []postgres.Query {
+		return append(operate.UsageQueries(s.cfg.Database.Name, &usage), room.Query())
+	})
 	if err != nil {
 		if len(c.DatabasePlan.Unobserved) == 0 {
 			c.DatabasePlan.Unobserved = []plan.Failure{{Resource: "database/" + s.cfg.Database.Name, Err: err}}
@@ -130,10 +133,11 @@ func examineDatabase(ctx context.Context, c *operate.Case, s setup) error {
 		return nil
 	}
 	c.Sessions = usage.Sessions
-	c.Disks = append(c.Disks, operate.MeasureDisk(operate.BackupDir, "a backup", usage.Bytes))
 	if c.Server.Local.Here {
-		c.Disks = append(c.Disks, operate.MeasureDisk(c.Server.DataDirectory(), "a restore beside the database", usage.Bytes))
+		room.Data = c.Server.DataDirectory()
+		c.Disks = append(c.Disks, room.Disk(room.Data, "a restore beside the database", usage.Bytes))
 	}
+	c.Disks = append(c.Disks, room.Disk(s.cfg.Backup.Directory, "a backup", usage.Bytes))
 	return nil
 }
 

@@ -53,7 +53,7 @@ type restoring struct {
 	operate.Beside
 	file        *os.File
 	live        *databaseHost
-	was         schema.Observation
+	was         observation
 	lock, other *postgres.Conn // the one that holds the lock, and one beside it
 	loaded      dump.Loaded
 	with        []string // statements that belong to the swap
@@ -135,7 +135,7 @@ func (r *restoring) look(ctx context.Context) error {
 		r.live.observer.Close()
 		return err
 	}
-	r.was = o.schema
+	r.was = o
 	for _, no := range schema.DiffDatabase(r.live.goals.schema, o.schema).Refusals {
 		// That it is gone is what restores are for, on the server that it was on.
 		if len(o.schema.Databases) > 0 || schema.Elsewhere(r.live.goals.schema, o.schema) || o.schema.Damaged != "" {
@@ -195,10 +195,18 @@ func (r *restoring) fresh(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.fill(ctx, t); err != nil {
+	room, err := r.was.room(ctx, r.lock)
+	if err != nil {
 		return err
 	}
-	if err := r.bringUp(ctx, t); err != nil {
+	guarded, done := room.Guard(ctx, room.Data)
+	if err = r.fill(guarded, t); err == nil {
+		err = r.bringUp(guarded, t)
+	}
+	if err = done(err); errors.Is(err, operate.ErrNoRoom) {
+		return postgres.NewError(postgres.Busy, err.Error()+"; the database in service is as it was")
+	}
+	if err != nil {
 		return err
 	}
 	return r.swap(ctx)

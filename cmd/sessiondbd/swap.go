@@ -117,8 +117,8 @@ func (r *restoring) swap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := schema.Identity{Cluster: r.was.Cluster[0].SystemIdentifier, Database: r.Live, OID: oid}
-	old := r.was.Remembered
+	now := schema.Identity{Cluster: r.was.schema.Cluster[0].SystemIdentifier, Database: r.Live, OID: oid}
+	old := r.was.schema.Remembered
 	if old != nil && old.Database == r.Live {
 		both := *old
 		both.Next = oid

@@ -25,13 +25,13 @@ func (a *app) verify(ctx context.Context, s setup) error {
 	if len(all) == 0 {
 		return postgres.NewError(postgres.Busy, fmt.Sprintf("there is no backup in %s yet: sudo sessiondbd backup", b.Dir))
 	}
-	d, session, maintenance, err := s.known(ctx, "restore")
+	d, o, session, maintenance, err := s.known(ctx, "restore")
 	if err != nil {
 		return err
 	}
 	session.CloseSoon()
 	begin := time.Now()
-	r := &restoring{app: a, setup: s, Beside: operate.NewBeside(s.cfg.Database.Name, begin), live: d, lock: maintenance, other: maintenance}
+	r := &restoring{app: a, setup: s, Beside: operate.NewBeside(s.cfg.Database.Name, begin), live: d, was: o, lock: maintenance, other: maintenance}
 	defer maintenance.CloseSoon()
 	c, err := r.test(ctx, b, all[0].Name)
 	if err != nil {
@@ -68,7 +68,12 @@ func (r *restoring) test(ctx context.Context, b operate.Backups, name string) (c
 		defer cancel()
 		err = errors.Join(err, operate.Drop(ctx, r.lock, r.Fresh))
 	}()
-	return c, r.compare(ctx, c)
+	room, err := r.was.room(ctx, r.lock)
+	if err != nil {
+		return c, err
+	}
+	guarded, done := room.Guard(ctx, room.Data)
+	return c, done(r.compare(guarded, c))
 }
 
 func (r *restoring) compare(ctx context.Context, c operate.Content) error {

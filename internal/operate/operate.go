@@ -1,5 +1,2 @@
 // Package operate is what administrators ask of a running host: commands over the same observation as the daemon's passes.
 package operate
-
-// BackupDir is where backups are kept.
-const BackupDir = "/var/backups/sessiondb"
