@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	vm := ""
 	c := &cobra.Command{
 		Use: "doctor", Short: "what is wrong with this host, why it matters, and the command that mends it", Args: cobra.NoArgs,
-		Long: "Looks at config and passwords, the daemons, PostgreSQL, the gateways and their interfaces, the rules and what else drops packets, pg_hba.conf for every VM, schema, roles and rights, slow queries and old transactions, the space for a backup, and the units of the old scripts. It changes nothing, and goes on where something is broken.\n\n" +
+		Long: "Looks at config and passwords, the daemons, PostgreSQL, the gateways and their interfaces, the rules and what else drops packets, pg_hba.conf for every VM, schema, roles and rights, slow queries and old transactions, the space for a backup, the backups, and the units of the old scripts. It changes nothing, and goes on where something is broken.\n\n" +
 			"A finding is broken (some VM is not served, or the host is not as its config says), unseen (it could not be looked at) or a risk.\n\n" +
 			`JSON: {"healthy": bool, "looked_at": [{"area", "saw"}], "findings": [{"area", "severity": "broken|unseen|risk", "what", "why", "remedy"}], "way": {"vm", "hops": [{"hop", "pass": "ok|ends|doubt|unseen", "saw", "remedy"}], "ends_at"}}, the way only with --vm.` + "\n\n" +
 			"Exit codes: 0 nothing found, 1 findings.",
@@ -66,7 +67,7 @@ func (a *app) examine(ctx context.Context, s setup) (*operate.Case, error) {
 	c := &operate.Case{
 		ConfigPath: s.cfg.Path, Config: s.faults.config, Secrets: s.faults.secrets, Services: services(),
 		Units: systemd.States(ctx, "postgresql*.service", "sessiondbd*.service"), Oneshots: systemd.ForeignUnits(systemd.UnitDirs),
-		Spec: firewallSpec(s.cfg),
+		Spec: firewallSpec(s.cfg), Backup: operate.ReadBackupState(backupState()), Now: time.Now(),
 	}
 	if s.faults.config == nil {
 		h := &firewallHost{spec: c.Spec}

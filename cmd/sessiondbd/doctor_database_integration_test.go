@@ -86,6 +86,19 @@ var databaseTroubles = []trouble{
 		area: operate.AreaDisk, severity: operate.Risk, says: "/var/backups/sessiondb has 64 kB free", remedy: "df -h /var/backups/sessiondb",
 	},
 	{
+		name: "a backup that failed", do: "rm -rf /var/backups/sessiondb; touch /var/backups/sessiondb; sessiondbd backup || true", undo: "rm /var/backups/sessiondb; sessiondbd backup",
+		area: operate.AreaBackups, severity: operate.Risk, says: "/var/backups/sessiondb is not a folder", remedy: "sudo sessiondbd backup",
+	},
+	{
+		name: "a backup that cannot be restored", do: `sed -i.bak 's/"public.session": [0-9]*/"public.session": 7777/' /var/backups/sessiondb/*.json; sessiondbd backup --verify || true`,
+		undo: "mv /var/backups/sessiondb/*.bak $(ls /var/backups/sessiondb/*.json); sessiondbd backup --verify",
+		area: operate.AreaBackups, severity: operate.Risk, says: "public.session has ", remedy: "sudo sessiondbd backup && sudo sessiondbd backup --verify",
+	},
+	{
+		name: "an old backup", do: `sed -i 's/"at": "20[^T]*T/"at": "2020-01-01T/' /var/lib/sessiondbd/backup.json`, undo: "sleep 1; sessiondbd backup",
+		area: operate.AreaBackups, severity: operate.Risk, says: "the newest backup was made ", remedy: "sudo systemctl enable --now sessiondbd-backup.timer",
+	},
+	{
 		name: "an old oneshot", do: "printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/set-sessionuser-password.service; systemctl daemon-reload",
 		area: operate.AreaUnits, severity: operate.Risk, says: "set-sessionuser-password.service", remedy: "sudo systemctl disable --now set-sessionuser-password.service",
 	},

@@ -3,6 +3,7 @@ package operate
 import (
 	"net"
 	"net/netip"
+	"time"
 
 	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/plan"
@@ -36,6 +37,9 @@ type Case struct {
 	DatabasePlan plan.Plan
 	Sessions     []Session
 	Disks        []Disk
+
+	Backup *BackupState // nil: none was ever tried, or it is not ours to read
+	Now    time.Time
 
 	held map[netip.Addr]int // of Holders, once it is asked for
 }

@@ -44,6 +44,7 @@ func Diagnose(c *Case, vm string) Diagnosis {
 	}
 	c.activity(&d)
 	c.disk(&d)
+	c.backups(&d)
 	c.oneshots(&d)
 	c.restless(&d)
 	if vm != "" && c.Config == nil {

@@ -40,6 +40,7 @@ const (
 	AreaDatabase   = "database"
 	AreaActivity   = "activity"
 	AreaDisk       = "disk"
+	AreaBackups    = "backups"
 	AreaUnits      = "old units"
 )
 

@@ -60,6 +60,31 @@ type Disk struct {
 	Err  error
 }
 
+// backupAge is the newest backup's at which somebody should ask why: two of the documentation's nights.
+const backupAge = 48 * time.Hour
+
+// backups tells of one that failed, cannot be restored, or is missing. Who never made one has decided so.
+func (c *Case) backups(d *Diagnosis) {
+	b := c.Backup
+	if b.String() == "" {
+		return
+	}
+	const log = "journalctl -u sessiondbd-backup -u sessiondbd-backup-verify; "
+	switch {
+	case b.Failed != nil:
+		d.find(AreaBackups, Risk, "the last backup failed: "+b.Failed.Error, "what happens in the sessions from now on is in no backup", log+"sudo sessiondbd backup")
+	case c.Now.Sub(b.Good.At) > backupAge:
+		d.find(AreaBackups, Risk, "the newest backup was made "+brief(c.Now.Sub(b.Good.At))+" ago", "what happened in the sessions since then is in none",
+			"sudo sessiondbd backup; sudo systemctl enable --now sessiondbd-backup.timer")
+	}
+	if b.Unfit != nil {
+		d.find(AreaBackups, Risk, "the newest backup could not be restored for a test: "+b.Unfit.Error, "after a loss it may not bring the sessions back", log+"sudo sessiondbd backup && sudo sessiondbd backup --verify")
+	}
+	if !b.Trouble() {
+		d.look(AreaBackups, b.String())
+	}
+}
+
 // disk tells where a backup, or a restore beside the database, would not fit.
 func (c *Case) disk(d *Diagnosis) {
 	for _, k := range c.Disks {
