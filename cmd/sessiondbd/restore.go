@@ -24,7 +24,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		Long: "Loads a dump into a new database beside the one in service, repairs it like a database that is taken over, gives it rights, compares it with what it should be, and puts it in the place of the one in service in one moment. " +
 			"That one is kept under a name with the time; the VMs' connections end, and they reconnect. Until that moment nothing changes for anybody; stopped or killed before it, the old database serves on.\n\n" +
 			"FILE is one of sessiondbd backup, any other archive of pg_dump, or its SQL, as it is or compressed with gzip or zstd. If its checksum lies beside it, as FILE.sha256, the two have to agree. What it says of owners, roles and the database itself is left out: the config says those. What administrators have set for the database in service, what others may do with it, and extensions that only an administrator may make, the new one gets, too.\n\n" +
-			"A dump is a program: restore only what you trust. It runs as the owner of the database, not as an administrator.\n\n" +
+			"A dump is a program: restore only what you trust. It runs as the owner of the database, not as an administrator, and so does whatever a role of the VMs may have put into tables that are its own.\n\n" +
 			"Exit codes: 0 restored, 65 the file or the database in it is refused, 69 PostgreSQL unavailable, 75 try again, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

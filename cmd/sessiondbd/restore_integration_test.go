@@ -24,6 +24,7 @@ func (s *site) dumped(name string, args ...string) string {
 	s.must(err)
 	var says strings.Builder
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, &says, "/"
+	cmd.Env = append(os.Environ(), "PGOPTIONS=-c statement_timeout=0") // its first question comes before it sets that itself
 	if err := cmd.Run(); err != nil {
 		s.t.Fatalf("pg_dump: %v: %s", err, says.String())
 	}

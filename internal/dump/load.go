@@ -37,12 +37,16 @@ type Into struct {
 // Load executes a dump in the database that c is connected to, which was made for it and is nobody else's. Owners are left out,
 // since the config says those. An error leaves the database half full.
 func Load(ctx context.Context, c *postgres.Conn, to Into, s *Script) (Loaded, error) {
-	l := loader{c, to}
+	l := loader{c: c, Into: to}
 	// Without synchronous_commit: nobody is told that the rows are safe before the swap, which waits for all of them.
-	for _, sql := range []string{l.asOwner(), "SET search_path = public", "SET synchronous_commit = off"} {
+	for _, sql := range []string{l.asOwner(), "SET search_path = public", "SET synchronous_commit = off", executorSQL} {
 		if _, err := c.Run(ctx, sql); err != nil {
 			return Loaded{}, err
 		}
+	}
+	var err error
+	if l.execute, err = c.Prepare(ctx, "execute", "SELECT pg_temp.sessiondbd_execute($1) AS n"); err != nil {
+		return Loaded{}, err
 	}
 	return feed(ctx, s, l)
 }
