@@ -104,6 +104,19 @@ func TestPruneRefuses(t *testing.T) {
 	s.want(exitRefused, []string{"prune"}, "created_at")
 	s.sql("sessiondb", "ALTER TABLE session RENAME made_at TO created_at")
 
+	// A trigger that a VM's role made while it could would have the rights of whoever deletes.
+	s.sql("sessiondb", `CREATE FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'planted'; RETURN NULL; END $$; ALTER FUNCTION planted() OWNER TO sessionuser;
+		CREATE TRIGGER "the planted" AFTER DELETE ON session FOR EACH STATEMENT EXECUTE FUNCTION planted()`)
+	for _, dry := range []string{"--dry-run=true", "--dry-run=false"} {
+		s.want(exitRefused, []string{"prune", dry}, "the planted", "public.planted()", "sessionuser may change", `psql sessiondb -c 'DROP TRIGGER "the planted" ON public.session'`)
+	}
+	if strings.Contains(s.Log(), "LOG:  planted") {
+		t.Error("what was planted was executed")
+	}
+	s.sql("sessiondb", "ALTER FUNCTION planted() OWNER TO postgres")
+	s.want(exitOK, []string{"prune", "--dry-run"}, "would delete 48")
+	s.sql("sessiondb", `DROP TRIGGER "the planted" ON session; DROP FUNCTION planted`)
+
 	identity := s.read("state/identity.json")
 	s.write("state/identity.json", replaceCluster(identity, "7000000000000000001"))
 	s.want(exitRefused, []string{"prune"}, "--accept-new-database")

@@ -47,7 +47,7 @@ func TestRoomIsLeft(t *testing.T) {
 	p, err := s.ns.StartCommand(t.Context(), s.command("restore", slow))
 	s.must(err)
 	eventually(t, "the restore is at work", 30*time.Second, func() bool {
-		return s.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' AND pid <> pg_backend_pid()") == "1"
+		return s.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1"
 	})
 	fill()
 	begin := time.Now()
