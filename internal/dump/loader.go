@@ -20,7 +20,7 @@ func (l loader) asOwner() string { return "SET ROLE " + postgres.QuoteIdent(l.Ow
 
 // executorSQL makes a function that executes a statement. SET ROLE alone can be taken back by any code that a dump has executed, a
 // CHECK constraint of somebody's table, and then that code is an administrator. Within a function that is SECURITY DEFINER
-// PostgreSQL refuses to change roles (SET ROLE, manual; GUC_NOT_WHILE_SEC_REST does the same for indexes).
+// PostgreSQL refuses to change roles (GUC_NOT_WHILE_SEC_REST of role and session_authorization, its guc_tables.c).
 const executorSQL = `CREATE FUNCTION pg_temp.sessiondbd_execute(text) RETURNS int8 LANGUAGE plpgsql SECURITY DEFINER AS
 	'DECLARE n int8; BEGIN EXECUTE $1; GET DIAGNOSTICS n = ROW_COUNT; RETURN n; END'`
 
