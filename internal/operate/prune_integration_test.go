@@ -299,3 +299,13 @@ func TestPruneBatchesLast(t *testing.T) {
 		s.sql("TRUNCATE public.session")
 	}
 }
+
+// Columns that others have added do not get in the way, whatever they are called.
+func TestPruneBesideOtherColumns(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, lab.ClusterOptions{})
+	for _, name := range strings.Fields("o statuses older until goal high low blocks most batches began scale places seen n deleted doubt why s v c p") {
+		s.sql("ALTER TABLE public.session ADD COLUMN " + name + " int")
+	}
+	s.check("a chain", []row{{1, 0, true}, {2, 1, true}, {3, 2, true}, {4, 0, true}, {5, 4, false}})
+}

@@ -21,8 +21,11 @@ const hasChild = `EXISTS (SELECT FROM public.session c WHERE c.parent = :row.id 
 // both, for its blocks are read even if few of their rows go; few rows tell little of what rows cost. It has as many blocks as
 // hold four fifths of its rows: one that is full has to be followed by another over the same blocks.
 //
+// Columns that others have added may have any name: ours are named with their table.
+//
 // The setting carries what is asked for, and then what was done, which is so kept with each batch's commit.
 const stretchSQL = `DO $do$
+#variable_conflict use_variable
 DECLARE
 	o jsonb := current_setting('sessiondbd.prune')::jsonb;
 	statuses public.inbox_status_enum[] := ARRAY(SELECT jsonb_array_elements_text(o->'statuses'))::public.inbox_status_enum[];
