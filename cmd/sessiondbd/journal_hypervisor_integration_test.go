@@ -235,7 +235,8 @@ func (h serviceHost) exhausted() {
 	h.t.Helper()
 	n := h.sql("postgres", "SHOW max_connections")
 	p, err := h.Start(h.t.Context(), "runuser", "-u", "postgres", "--", "bash", "-c",
-		fmt.Sprintf("for i in $(seq %s); do psql -XAtqd postgres -c 'SELECT pg_sleep(60)' & done; wait", n))
+		// One that found no place, since somebody asked who was there, tries again.
+		fmt.Sprintf("for i in $(seq %s); do for try in $(seq 100); do psql -XAtqd postgres -c 'SELECT pg_sleep(60)' && break; sleep 0.2; done & done; wait", n))
 	if err != nil {
 		h.t.Fatal(err)
 	}
