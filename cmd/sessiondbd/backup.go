@@ -159,7 +159,7 @@ func (a *app) writeBackup(ctx context.Context, d *databaseHost, session *postgre
 		err = dump.List(ctx, b.Partial(name), job.Major)
 	}
 	if err == nil {
-		c.Bytes, c.SHA256, err = operate.Sum(b.Partial(name))
+		c.Bytes, c.SHA256, err = operate.Sum(ctx, b.Partial(name))
 	}
 	if err == nil {
 		err = b.Finish(name, c, roles)

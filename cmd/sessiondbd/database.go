@@ -133,6 +133,17 @@ func (h *databaseHost) diff(o observation) []plan.Resource {
 	return list
 }
 
+// planned looks at the database once, and compares.
+func (s setup) planned(ctx context.Context) (*databaseHost, plan.Plan, error) {
+	d, err := s.database(options{look: true})
+	if err != nil {
+		return nil, plan.Plan{}, err
+	}
+	defer d.observer.Close()
+	p := d.Plan(ctx)
+	return d, p, p.Err()
+}
+
 // schemaOnly is what a migration or its repair makes inside the database.
 func (h *databaseHost) schemaOnly(o observation) []plan.Resource {
 	return schema.Diff(h.goals.schema, o.schema)

@@ -28,10 +28,10 @@ func (a *app) pruneCommand() *cobra.Command {
 	var opt pruneOptions
 	c := &cobra.Command{
 		Use: "prune", Short: "delete old finished sessions, beside whoever works with the others", Args: cobra.NoArgs,
-		Long: "Deletes the sessions that retention in the config names: completed or failed, and created long enough ago. Leaves go first; a parent of a session that stays is kept, and counted. Each batch is a transaction of some milliseconds with a rest behind it, so that nobody waits long; ended anywhere, it leaves nothing half done, and another run goes on. Rows that somebody holds are skipped, and tried again at the end.\n\n" +
+		Long: "Deletes the sessions that retention in the config names: completed or failed, and created long enough ago. Leaves go first; a parent of a session that stays is kept, and counted. Each batch is a transaction of some milliseconds, so that nobody waits long, and after some seconds of them there is a rest; a pause or a signal is heard within a second. Ended anywhere, it leaves nothing half done, and another run goes on. Rows that somebody holds are skipped, and tried again at the end.\n\n" +
 			"Off by default: without retention it does nothing unless --status and --older-than say what. sessiondbd-prune.timer runs it every night, once it is enabled.\n\n" +
 			`JSON: {"dry_run": bool, "status": [], "created_before", "deleted", "parents_kept", "busy", "seconds"}, with --dry-run also {"forecast": {"by_status": [{"status", "rows"}], "oldest", "newest"}}.` + "\n\n" +
-			"Exit codes: 0 done, 64 nothing says what to delete, 65 the database or its schema is not the one that sessiondbd keeps, 69 PostgreSQL unavailable, 75 paused, locked, interrupted or at work already, 77 not permitted, 78 config.",
+			"Exit codes: 0 done, 64 nothing says what to delete, 65 the database or its schema is not the one that sessiondbd keeps, or a trigger would run what somebody who is no administrator may change, 69 PostgreSQL unavailable, 75 paused, locked, interrupted or at work already, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.prune(cmd.Context(), opt) },
 	}
 	a.jsonFlag(c)
@@ -121,13 +121,8 @@ func (a *app) nothingToPrune(opt pruneOptions) (bool, error) {
 
 // ours refuses a database that is not the remembered one, or whose schema is not the one that the questions are about.
 func (s setup) ours(ctx context.Context) error {
-	d, err := s.database(options{look: true})
+	_, p, err := s.planned(ctx)
 	if err != nil {
-		return err
-	}
-	defer d.observer.Close()
-	p := d.Plan(ctx)
-	if err := p.Err(); err != nil {
 		return err
 	}
 	for _, r := range p.Resources {

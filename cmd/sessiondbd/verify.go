@@ -47,7 +47,7 @@ func (r *restoring) test(ctx context.Context, b operate.Backups, name string) (c
 	if c, err = b.Read(name); err != nil {
 		return c, err
 	}
-	switch n, sum, err := operate.Sum(b.Path(name)); {
+	switch n, sum, err := operate.Sum(ctx, b.Path(name)); {
 	case err != nil:
 		return c, err
 	case n != c.Bytes || sum != c.SHA256:
@@ -115,13 +115,8 @@ func (r *restoring) drifted(ctx context.Context) error {
 	cfg.Database.Name = r.Fresh
 	s := r.setup
 	s.cfg = &cfg
-	d, err := s.database(options{look: true})
+	d, _, err := s.planned(ctx)
 	if err != nil {
-		return err
-	}
-	defer d.observer.Close()
-	p := d.Plan(ctx)
-	if err := p.Err(); err != nil {
 		return err
 	}
 	for _, res := range d.schemaOnly(d.last) {

@@ -14,13 +14,13 @@ import (
 )
 
 // Sum reads a file once: how long it is, and its SHA-256 in hex.
-func Sum(path string) (bytes int64, sum string, err error) {
+func Sum(ctx context.Context, path string) (bytes int64, sum string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, "", err
 	}
 	defer f.Close()
-	return sumOf(context.Background(), f)
+	return sumOf(ctx, f)
 }
 
 func sumOf(ctx context.Context, r io.Reader) (bytes int64, sum string, err error) {
