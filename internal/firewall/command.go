@@ -33,9 +33,13 @@ func (h *Host) run(ctx context.Context, stdin, tool string, args ...string) (str
 	cmd.Env = []string{"LC_ALL=C", "PATH=" + strings.Join(h.dirs, ":")}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	cmd.WaitDelay = time.Second
-	err := cmd.Start()
+	err := h.Writers.start(func() (int, error) {
+		if err := cmd.Start(); err != nil {
+			return 0, err
+		}
+		return cmd.Process.Pid, nil
+	})
 	if err == nil {
-		h.Writers.started(cmd.Process.Pid)
 		err = cmd.Wait()
 	}
 	if err == nil {

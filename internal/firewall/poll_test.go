@@ -2,6 +2,8 @@ package firewall
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -62,7 +64,8 @@ func TestPoll(t *testing.T) {
 func TestWriters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w Writers
-		w.started(41)
+		started := func(pid int) { _ = w.start(func() (int, error) { return pid, nil }) }
+		started(41)
 		for pid, want := range map[uint32]bool{41: true, 42: false, 0: false} {
 			if got := w.wrote(pid); got != want {
 				t.Errorf("%d: %v", pid, got)
@@ -73,7 +76,7 @@ func TestWriters(t *testing.T) {
 			t.Error("the number may be somebody else's by now")
 		}
 		for pid := range 2 * len(w.last) {
-			w.started(100 + pid)
+			started(100 + pid)
 		}
 		if !w.wrote(100+uint32(2*len(w.last))-1) || w.wrote(100) {
 			t.Error("the last ones count, and no others")
@@ -82,4 +85,24 @@ func TestWriters(t *testing.T) {
 			t.Error("nobody's is ours")
 		}
 	})
+}
+
+// On a busy machine a tool has written, and the kernel has told, before whoever started it runs again.
+func TestWritersAheadOfTheirNumber(t *testing.T) {
+	var w Writers
+	var judged sync.WaitGroup
+	err := w.start(func() (int, error) {
+		judged.Go(func() {
+			if !w.wrote(41) {
+				t.Error("what our own process wrote at once was taken for somebody else's")
+			}
+		})
+		time.Sleep(50 * time.Millisecond) // for the event to be judged, were it not held back
+		return 41, nil
+	})
+	judged.Wait()
+	failed := errors.New("no such tool")
+	if err != nil || !errors.Is(w.start(func() (int, error) { return 0, failed }), failed) {
+		t.Errorf("%v, or the failure to start was lost", err)
+	}
 }

@@ -10,7 +10,9 @@ import (
 // Writers remembers which processes wrote on our behalf, so that the events of our own repairs wake nobody. The zero value is
 // ready; nil knows nobody.
 type Writers struct {
-	mu   sync.Mutex
+	starting sync.RWMutex // held together by all who start a process, alone by who judges an event
+
+	mu   sync.Mutex // among those who start
 	last [16]writer // a pass starts four at most
 	next int
 }
@@ -23,15 +25,24 @@ type writer struct {
 // writerKept is how long a process counts as ours. Events lag by milliseconds; the number may be somebody else's later.
 const writerKept = execTimeout + time.Second
 
-// started says that a process of ours begins to write.
-func (w *Writers) started(pid int) {
+// start starts a process of ours that may write. It may have written before its number has reached us, and its event is
+// then judged only once we know.
+func (w *Writers) start(begin func() (pid int, err error)) error {
 	if w == nil {
-		return
+		_, err := begin()
+		return err
+	}
+	w.starting.RLock()
+	defer w.starting.RUnlock()
+	pid, err := begin()
+	if err != nil {
+		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last[w.next%len(w.last)] = writer{uint32(pid), time.Now()}
 	w.next++
+	return nil
 }
 
 // wrote says whether a process is ours: this one, or one that it started.
@@ -39,8 +50,8 @@ func (w *Writers) wrote(pid uint32) bool {
 	if w == nil || pid == 0 {
 		return false
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.starting.Lock()
+	defer w.starting.Unlock()
 	if pid == uint32(os.Getpid()) {
 		return true
 	}
