@@ -16,46 +16,74 @@ import (
 
 // fill loads the file and requires a session table of it.
 func (r *restoring) fill(ctx context.Context, t postgres.Target) error {
-	c, err := t.ConnectSession(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.CloseSoon()
 	begin := time.Now()
 	arc, err := dump.OpenArchive(ctx, r.file, dump.Tool)
 	if err != nil {
 		return r.unusable(ctx, err)
 	}
 	defer arc.Close()
-	if r.loaded, err = r.load(ctx, c, arc); err != nil {
-		return r.unusable(ctx, err)
+	inside, arrived, err := r.load(ctx, t, arc)
+	var no faulty
+	switch {
+	case errors.As(err, &no):
+		return r.unusable(ctx, no.error)
+	case err != nil:
+		return err
 	}
+	inside.CloseSoon()
 	for _, note := range r.loaded.Notes {
 		fmt.Fprintln(r.stderr, "sessiondbd: note: "+note)
 	}
-	// What the dump has set for its session ends with this connection.
-	n, err := operate.CountSessions(ctx, c)
-	if err != nil {
-		return err
-	}
-	if n < 0 {
+	if arrived < 0 {
 		return refusal{fmt.Errorf("%s holds no table session in schema public: it is no dump of a session database", r.file.Name())}
 	}
-	if n != r.loaded.Sessions {
-		return refusal{fmt.Errorf("%s holds %d sessions, and %d arrived: something in the dump changes them", r.file.Name(), r.loaded.Sessions, n)}
+	if arrived != r.loaded.Sessions {
+		return refusal{fmt.Errorf("%s holds %d sessions, and %d arrived: something in the dump changes them", r.file.Name(), r.loaded.Sessions, arrived)}
 	}
-	fmt.Fprintf(r.stdout, "%d sessions from %s (%s) in %s, into a database beside.\n", n, r.file.Name(), arc.Form, time.Since(begin).Round(time.Millisecond))
+	fmt.Fprintf(r.stdout, "%d sessions from %s (%s) in %s, into a database beside.\n", arrived, r.file.Name(), arc.Form, time.Since(begin).Round(time.Millisecond))
 	return nil
 }
 
-// load loads an archive of the file.
-func (r *restoring) load(ctx context.Context, c *postgres.Conn, arc *dump.Archive) (dump.Loaded, error) {
+// faulty is what is wrong with a dump, or came between.
+type faulty struct{ error }
+
+func (f faulty) Unwrap() error { return f.error }
+
+// load makes the database beside, has the restorer execute an archive of the file in it, and hands it over. It returns an
+// administrator's connection to it, and how many sessions arrived.
+func (r *restoring) load(ctx context.Context, t postgres.Target, arc *dump.Archive) (_ *postgres.Conn, arrived int64, err error) {
 	made, err := operate.Extensions(ctx, r.live.target)
 	if err != nil {
-		return dump.Loaded{}, err
+		return nil, 0, err
 	}
-	defer r.progress(r.far)()
-	return dump.Load(ctx, c, dump.Into{Owner: config.OwnerRole, Extensions: made, Live: r.Live}, dump.NewScript(arc))
+	c, err := r.Login(ctx, r.lock, t, config.OwnerRole)
+	if err != nil {
+		return nil, 0, r.noOwner(err)
+	}
+	defer c.CloseSoon()
+	// Now, before anything in the dump can say what becomes of connections.
+	inside, err := t.ConnectSession(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() {
+		if err != nil {
+			inside.CloseSoon()
+		}
+	}()
+	stop := r.progress(r.far)
+	r.loaded, err = dump.Load(ctx, c, dump.Into{Administrator: inside, Extensions: made, Live: r.Live}, dump.NewScript(arc))
+	stop()
+	if err != nil {
+		return nil, 0, faulty{err}
+	}
+	// As the restorer: what is called session may be a view of the dump's.
+	if arrived, err = operate.CountSessions(ctx, c); err != nil {
+		return nil, 0, err
+	}
+	c.CloseSoon()
+	err = r.HandOver(ctx, r.lock, inside, config.OwnerRole)
+	return inside, arrived, err
 }
 
 // far says how much of the file is read.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sessiondbd/internal/config"
 	"sessiondbd/internal/dump"
 	"sessiondbd/internal/operate"
 	"sessiondbd/internal/postgres"
@@ -24,7 +23,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		Long: "Loads a dump into a new database beside the one in service, repairs it like a database that is taken over, gives it rights, compares it with what it should be, and puts it in the place of the one in service in one moment. " +
 			"That one is kept under a name with the time; the VMs' connections end, and they reconnect. Until that moment nothing changes for anybody; stopped or killed before it, the old database serves on.\n\n" +
 			"FILE is one of sessiondbd backup, any other archive of pg_dump, or its SQL, as it is or compressed with gzip or zstd. If its checksum lies beside it, as FILE.sha256, the two have to agree. What it says of owners, roles and the database itself is left out: the config says those. What administrators have set for the database in service, what others may do with it, and extensions that only an administrator may make, the new one gets, too.\n\n" +
-			"A dump is a program: restore only what you trust. It runs as the owner of the database, not as an administrator, and so does whatever a role of the VMs may have put into tables that are its own.\n\n" +
+			"A dump is a program, and so is whatever a role of the VMs may have put into tables that are its own. It is executed by a role of its own, " + operate.Restorer + ", which sessiondbd makes for that time: it owns the database beside, is no administrator and a member of nothing, and logs in with a password that nobody knows over the loopback (127.0.0.1), which PostgreSQL's own pg_hba.conf allows. What is restored serves the VMs all the same: restore what you trust.\n\n" +
 			"Exit codes: 0 restored, 65 the file or the database in it is refused, 69 PostgreSQL unavailable, 75 try again, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -178,16 +177,13 @@ const aside = 30 * time.Second
 
 // fresh fills a database beside, and puts it into service.
 func (r *restoring) fresh(ctx context.Context) (err error) {
-	if err := r.Create(ctx, r.lock, config.OwnerRole); err != nil {
-		return r.noOwner(err)
-	}
 	defer func() {
 		if err == nil {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aside)
 		defer cancel()
-		if derr := operate.Drop(ctx, r.lock, r.Fresh); derr != nil {
+		if derr := r.Discard(ctx, r.lock); derr != nil {
 			err = errors.Join(err, fmt.Errorf("%s, which nobody needs, is left; the next restore drops it: %w", r.Fresh, derr))
 		}
 	}()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sessiondbd/internal/lab"
+	"sessiondbd/internal/operate"
 )
 
 // beside lists the databases that restores make.
@@ -73,7 +74,7 @@ func TestRestoreKilledAnywhere(t *testing.T) {
 	}
 	t.Logf("%d kills within %s: %d times the old database served on, %d times the new one", rounds, whole.Round(time.Millisecond), old, fresh)
 	s.want(exitOK, []string{"restore", path})
-	if left := s.beside(); strings.Contains(left, "restoring") {
+	if left := s.beside() + s.sql("postgres", "SELECT rolname FROM pg_roles WHERE rolname = '"+operate.Restorer+"'"); strings.Contains(left, "restor") {
 		t.Errorf("left: %s", left)
 	}
 	s.inSync()

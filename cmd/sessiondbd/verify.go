@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"sessiondbd/internal/config"
 	"sessiondbd/internal/dump"
 	"sessiondbd/internal/operate"
 	"sessiondbd/internal/postgres"
@@ -60,13 +59,10 @@ func (r *restoring) test(ctx context.Context, b operate.Backups, name string) (c
 	if _, err := r.Clear(ctx, r.lock); err != nil {
 		return c, err
 	}
-	if err := r.Create(ctx, r.lock, config.OwnerRole); err != nil {
-		return c, r.noOwner(err)
-	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aside)
 		defer cancel()
-		err = errors.Join(err, operate.Drop(ctx, r.lock, r.Fresh))
+		err = errors.Join(err, r.Discard(ctx, r.lock))
 	}()
 	room, err := r.was.room(ctx, r.lock)
 	if err != nil {
@@ -81,23 +77,17 @@ func (r *restoring) compare(ctx context.Context, c operate.Content) error {
 	if err != nil {
 		return err
 	}
-	conn, err := t.ConnectSession(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.CloseSoon()
 	arc, err := dump.OpenArchive(ctx, r.file, dump.Tool)
 	if err != nil {
 		return err
 	}
 	defer arc.Close()
-	if _, err := r.load(ctx, conn, arc); err != nil {
+	inside, _, err := r.load(ctx, t, arc)
+	if err != nil {
 		return err
 	}
-	if _, err := conn.Run(ctx, "RESET ROLE"); err != nil {
-		return err
-	}
-	rows, err := operate.CountRows(ctx, conn)
+	defer inside.CloseSoon()
+	rows, err := operate.CountRows(ctx, inside)
 	if err != nil {
 		return err
 	}

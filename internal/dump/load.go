@@ -25,30 +25,26 @@ type sink interface {
 
 // Into is the database that a dump is loaded into.
 type Into struct {
-	// Owner executes the statements: what only an administrator may do is refused by the server, and what is made is his.
-	Owner string
+	// Administrator is a connection to it beside the one that executes the dump.
+	Administrator *postgres.Conn
 	// Extensions are those that an administrator has made in the database in service, by name, with their schemas. They are made
-	// again where the dump has them and the owner may not.
+	// again where the dump has them and its role may not.
 	Extensions map[string]string
 	// Live is the name of the database in service, for people.
 	Live string
 }
 
-// Load executes a dump in the database that c is connected to, which was made for it and is nobody else's. Owners are left out,
-// since the config says those. An error leaves the database half full.
+// Load executes a dump in the database that c is connected to, as the role that c has logged in as, which owns the database and may
+// nothing else: whatever the dump executes can get back to that role. Owners are left out, since the config says those. An error
+// leaves the database half full.
 func Load(ctx context.Context, c *postgres.Conn, to Into, s *Script) (Loaded, error) {
-	l := loader{c: c, Into: to}
 	// Without synchronous_commit: nobody is told that the rows are safe before the swap, which waits for all of them.
-	for _, sql := range []string{l.asOwner(), "SET search_path = public", "SET synchronous_commit = off", executorSQL} {
+	for _, sql := range []string{"SET search_path = public", "SET synchronous_commit = off"} {
 		if _, err := c.Run(ctx, sql); err != nil {
 			return Loaded{}, err
 		}
 	}
-	var err error
-	if l.execute, err = c.Prepare(ctx, "execute", "SELECT pg_temp.sessiondbd_execute($1) AS n"); err != nil {
-		return Loaded{}, err
-	}
-	return feed(ctx, s, l)
+	return feed(ctx, s, loader{c, to})
 }
 
 // Inspect reads a dump as Load would, and executes nothing.
@@ -115,7 +111,7 @@ func (l *Loaded) take(ctx context.Context, p Piece, in *into, s *Script, to sink
 		l.count(table, n)
 	}
 	if errors.As(err, &pe) && pe.Code == notPrivileged && extensionOf(p.Text) == "" {
-		err = fmt.Errorf("%w; a dump is executed as the owner of the database, not as an administrator: leave that out of it, and make it by hand afterwards", err)
+		err = fmt.Errorf("%w; a dump is executed as the owner of the database beside, which may nothing else, not as an administrator: leave that out of it, and make it by hand afterwards", err)
 	}
 	return at(p, err)
 }

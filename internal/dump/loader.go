@@ -2,8 +2,8 @@ package dump
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"sessiondbd/internal/postgres"
@@ -13,28 +13,6 @@ import (
 type loader struct {
 	c *postgres.Conn
 	Into
-	execute postgres.Statement
-}
-
-func (l loader) asOwner() string { return "SET ROLE " + postgres.QuoteIdent(l.Owner) }
-
-// executorSQL makes a function that executes a statement. SET ROLE alone can be taken back by any code that a dump has executed, a
-// CHECK constraint of somebody's table, and then that code is an administrator. Within a function that is SECURITY DEFINER
-// PostgreSQL refuses to change roles (GUC_NOT_WHILE_SEC_REST of role and session_authorization, its guc_tables.c).
-const executorSQL = `CREATE FUNCTION pg_temp.sessiondbd_execute(text) RETURNS int8 LANGUAGE plpgsql SECURITY DEFINER AS
-	'DECLARE n int8; BEGIN EXECUTE $1; GET DIAGNOSTICS n = ROW_COUNT; RETURN n; END'`
-
-// executed is what the function returns.
-type executed struct {
-	Rows int64 `json:"n"`
-}
-
-func (l loader) do(ctx context.Context, sql string) (int64, error) {
-	var n []executed
-	if _, err := l.execute.Run(ctx, &n, sql); err != nil || len(n) != 1 {
-		return 0, err
-	}
-	return n[0].Rows, nil
 }
 
 // run executes a statement in a transaction of its own. A large object's content has to come in one, which the dump asks for.
@@ -44,7 +22,7 @@ func (l loader) run(ctx context.Context, p Piece) (int64, error) {
 			return 0, err
 		}
 	}
-	n, err := l.do(ctx, p.Text)
+	n, err := l.c.Run(ctx, p.Text)
 	if err == nil && strings.HasPrefix(p.Text, "SELECT pg_catalog.lo_close(") {
 		_, err = l.c.Run(ctx, "COMMIT")
 	}
@@ -60,13 +38,13 @@ func (l loader) extension(ctx context.Context, name string, denied error) error 
 	if !wanted {
 		return fmt.Errorf("%w; if it is to be trusted, an administrator makes it in the database in service, sudo -u postgres psql -c 'CREATE EXTENSION %s' %s, and restores again", denied, postgres.QuoteIdent(name), l.Live)
 	}
-	_, err := l.c.Run(ctx, "RESET ROLE")
-	if err == nil {
-		_, err = l.c.Run(ctx, "CREATE EXTENSION "+postgres.QuoteIdent(name)+" SCHEMA "+postgres.QuoteIdent(schema))
-		_, back := l.c.Run(ctx, l.asOwner())
-		err = errors.Join(err, back)
-	}
+	_, err := l.Administrator.Run(ctx, "CREATE EXTENSION "+postgres.QuoteIdent(name)+" SCHEMA "+postgres.QuoteIdent(schema))
 	return err
+}
+
+// rows executes a COPY.
+func (l loader) rows(ctx context.Context, p Piece, data io.Reader) (int64, error) {
+	return l.c.CopyIn(ctx, p.Text, data)
 }
 
 var extends = lazy(`(?i)^CREATE\s+EXTENSION\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:"((?:[^"]|"")+)"|([\w$]+))`)

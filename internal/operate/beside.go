@@ -75,34 +75,18 @@ func (b *Beside) Clear(ctx context.Context, c *postgres.Conn) (cleared []string,
 		if !b.leftover(d.Name) {
 			continue
 		}
-		if err := Drop(ctx, c, d.Name); err != nil {
+		if err := drop(ctx, c, d.Name); err != nil {
 			return cleared, err
 		}
 		cleared = append(cleared, d.Name)
+	}
+	if err := dismiss(ctx, c); err != nil {
+		return cleared, err
 	}
 	for taken[b.Kept] || taken[b.Fresh] {
 		*b = NewBeside(b.Live, b.at.Add(time.Second))
 	}
 	return cleared, nil
-}
-
-// Create makes the fresh database, which nobody but its owner and administrators may enter.
-func (b Beside) Create(ctx context.Context, c *postgres.Conn, owner string) error {
-	for _, sql := range []string{
-		"CREATE DATABASE " + postgres.QuoteIdent(b.Fresh) + " OWNER " + postgres.QuoteIdent(owner) + " TEMPLATE template0 ENCODING 'UTF8'",
-		"REVOKE ALL ON DATABASE " + postgres.QuoteIdent(b.Fresh) + " FROM PUBLIC",
-	} {
-		if _, err := c.Run(ctx, sql); err != nil {
-			return fmt.Errorf("database %s: %w", b.Fresh, err)
-		}
-	}
-	return nil
-}
-
-// Drop takes a database of ours away that never was in service.
-func Drop(ctx context.Context, c *postgres.Conn, name string) error {
-	_, err := c.Run(ctx, "DROP DATABASE IF EXISTS "+postgres.QuoteIdent(name)+" WITH (FORCE)")
-	return err
 }
 
 // OID is a database's, empty for one that does not exist.

@@ -44,6 +44,9 @@ func CountRows(ctx context.Context, c *postgres.Conn) (map[string]int64, error) 
 		Schema string `json:"nspname"`
 		Table  string `json:"relname"`
 	}
+	if err := noViews(ctx, c); err != nil {
+		return nil, err
+	}
 	err := c.Ask(ctx, []postgres.Query{{Name: "the tables", Into: &tables, SQL: `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 		AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')

@@ -132,6 +132,9 @@ func queryError(err error) error {
 // connectError classes what connecting returned. pgconn's own error text quotes the connection string with the password
 // masked; ours names only the database and the reason.
 func connectError(database string, err error) error {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e
+	}
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) {
 		e := serverError(pe)

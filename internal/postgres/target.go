@@ -83,11 +83,19 @@ func (c *Conn) keep() {
 }
 
 func (t Target) connect(ctx context.Context, database string) (*Conn, error) {
-	cfg := t.maintenance.Copy()
+	c, err := connect(ctx, t.maintenance.Copy(), database)
+	if err != nil {
+		return nil, connectError(database, err)
+	}
+	return c, nil
+}
+
+// connect connects to a server that is new enough. Errors are pgconn's, or *Error.
+func connect(ctx context.Context, cfg *pgconn.Config, database string) (*Conn, error) {
 	cfg.Database = database
 	pc, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, connectError(database, err)
+		return nil, err
 	}
 	c := &Conn{PgConn: pc, Database: database}
 	if v := c.Version(); v < MinVersion {
