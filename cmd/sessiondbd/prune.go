@@ -31,7 +31,7 @@ func (a *app) pruneCommand() *cobra.Command {
 		Long: "Deletes the sessions that retention in the config names: completed or failed, and created long enough ago. Leaves go first; a parent of a session that stays is kept, and counted. Each batch is a transaction of some milliseconds, so that nobody waits long, and after some seconds of them there is a rest; a pause or a signal is heard within a second. Ended anywhere, it leaves nothing half done, and another run goes on. Rows that somebody holds are skipped, and tried again at the end.\n\n" +
 			"Off by default: without retention it does nothing unless --status and --older-than say what. sessiondbd-prune.timer runs it every night, once it is enabled.\n\n" +
 			`JSON: {"dry_run": bool, "status": [], "created_before", "deleted", "parents_kept", "busy", "seconds"}, with --dry-run also {"forecast": {"by_status": [{"status", "rows"}], "oldest", "newest"}}.` + "\n\n" +
-			"Exit codes: 0 done, 64 nothing says what to delete, 65 the database or its schema is not the one that sessiondbd keeps, or a trigger would run what somebody who is no administrator may change, 69 PostgreSQL unavailable, 75 paused, locked, interrupted or at work already, 77 not permitted, 78 config.",
+			"Exit codes: 0 done, 64 nothing says what to delete, 65 the database or its schema is not the one that sessiondbd keeps, or a write would execute what somebody may change who is no administrator, 69 PostgreSQL unavailable, 75 paused, locked, interrupted or at work already, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.prune(cmd.Context(), opt) },
 	}
 	a.jsonFlag(c)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sessiondbd/internal/postgres"
+	"sessiondbd/internal/schema"
 )
 
 // Stale says which sessions prune is about: those of these statuses, created longer ago.
@@ -93,12 +94,12 @@ func (s Stale) begin(ctx context.Context, c *postgres.Conn) (Pruned, error) {
 		Name: "the server's time", Into: &at, Args: []string{fmt.Sprint(int64(s.OlderThan.Seconds()))},
 		SQL: `SELECT (pg_catalog.now() - $1::float8 * interval '1 second')::text AS before`,
 	}
-	var strangers []stranger
-	if err := c.Ask(ctx, []postgres.Query{q, {Name: "triggers of others", SQL: strangersSQL, Into: &strangers}}); err != nil {
+	var strangers []schema.Stranger
+	if err := c.Ask(ctx, []postgres.Query{q, {Name: "code of others", SQL: schema.StrangersSQL(schema.Deleting), Into: &strangers}}); err != nil {
 		return p, err
 	}
 	if len(strangers) > 0 {
-		return p, strangers[0].refused()
+		return p, postgres.NewError(postgres.Refused, fmt.Sprintf("pruning would execute it with an administrator's rights: %s: %s", strangers[0], strangers[0].Remedy(c.Database)))
 	}
 	ok := false
 	if len(at) == 1 {
@@ -109,20 +110,6 @@ func (s Stale) begin(ctx context.Context, c *postgres.Conn) (Pruned, error) {
 		return p, fmt.Errorf("the server's time is not understood: %v", at)
 	}
 	return p, nil
-}
-
-// stranger is a trigger that strangersSQL finds.
-type stranger struct {
-	Trigger  string `json:"trigger"`
-	Function string `json:"function"`
-	Owner    string `json:"owner"`
-	Database string `json:"database"`
-}
-
-func (s stranger) refused() error {
-	psql := "sudo -u postgres psql " + s.Database + " -c "
-	return postgres.NewError(postgres.Refused, fmt.Sprintf("the trigger %s on public.session would call %s with an administrator's rights, and %s may change what that does: if it is to be trusted, %s'ALTER FUNCTION %s OWNER TO postgres'; else %s'DROP TRIGGER %s ON public.session'",
-		s.Trigger, s.Function, s.Owner, psql, s.Function, psql, postgres.QuoteIdent(s.Trigger)))
 }
 
 // pruneError says what kept the table from being looked at or pruned.

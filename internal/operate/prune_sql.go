@@ -104,12 +104,6 @@ const (
 	circleSQL = deleteAt + `SELECT v.ctid FROM ONLY public.session v WHERE v.id = ANY ($3::uuid[]) AND {v} FOR UPDATE OF v SKIP LOCKED` + deleted
 )
 
-// strangersSQL are triggers that call a function of somebody who is no administrator: it would have the rights of whoever deletes.
-const strangersSQL = `SELECT t.tgname AS trigger, p.oid::regprocedure::text AS function, r.rolname AS owner, current_database() AS database
-	FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
-	WHERE c.oid = 'public.session'::regclass AND NOT t.tgisinternal AND t.tgtype::int4 & 8 <> 0 AND t.tgenabled <> 'D'
-		AND NOT p.prosecdef AND NOT r.rolsuper AND r.oid <> c.relowner ORDER BY t.tgname`
-
 // leftSQL looks at what is left of what was meant. Its leaves were held, or were moved by a writer to where the walk had been.
 const leftSQL = `SELECT count(*) FILTER (WHERE parent) AS parents, count(*) FILTER (WHERE NOT parent) AS leaves, count(*) FILTER (WHERE knot) AS knots,
 	coalesce((array_agg(id) FILTER (WHERE NOT parent))[1:50000], '{}') AS some

@@ -60,7 +60,7 @@ type sessionsFacts struct {
 
 // factsSQL takes no lock on the table.
 const factsSQL = `SELECT pg_database_size(current_database()) AS bytes, current_setting('max_connections')::int4 AS max_connections,
-	to_regclass('public.session') IS NOT NULL AS has_table,
+	EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass('public.session') AND relkind IN ('r', 'p')) AS has_table,
 	EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = to_regclass('public.session') AND c.confrelid = c.conrelid
 		AND c.contype = 'f' AND c.convalidated
 		AND c.conkey = ARRAY[(SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = c.conrelid AND attname = 'parent')]

@@ -31,6 +31,15 @@ var columnRows = []row{
 		twin: func(o *Observation) { o.Nulls = []nulls{{}} },
 	},
 	{
+		name: "a nullable timestamp with NULLs, and code of somebody's", have: func(o *Observation) {
+			column(o, "updated_at").NotNull = false
+			o.Nulls = []nulls{{UpdatedAt: 3}}
+			o.Strangers = []Stranger{{Kind: "rule", Table: "public.session", Name: "r", Who: "", Calls: ""}}
+		},
+		want: []string{"refuse schema/session.updated_at: updated_at: 3 NULL, and filling them in would execute it with an administrator's rights: the rule r on public.session may execute anything"},
+		twin: func(o *Observation) { o.Nulls = []nulls{{}} },
+	},
+	{
 		name: "a repair of NULLs that was killed after validating", have: func(o *Observation) {
 			column(o, "updated_at").NotNull = false
 			o.Nulls = []nulls{{}}

@@ -24,6 +24,9 @@ func (d *differ) nullability(r *plan.Resource, want, have Column) {
 	case have.NotNull == want.NotNull && c != nil:
 		r.Add(plan.Delete, "check", c.Definition, "", "left by an earlier pass; NOT NULL says it now", drop)
 	case have.NotNull == want.NotNull:
+	case want.NotNull && d.nulls(want.Name) != "" && len(d.obs.Strangers) > 0:
+		s := d.obs.Strangers[0]
+		r.Refuse(fmt.Sprintf("%s: %s, and filling them in would execute it with an administrator's rights: %s", want.Name, d.nulls(want.Name), s), s.Remedy(d.goal.Database))
 	case !want.NotNull:
 		r.Add(plan.Update, "nullability", "NOT NULL", "NULL", "documented as optional: clients may leave it out", sql(column+" DROP NOT NULL"))
 	case c == nil && d.version() >= 180000:
@@ -72,7 +75,7 @@ func (d *differ) fill(r *plan.Resource, column string) {
 	}
 	r.Add(plan.Update, "rows", n, "filled", evidence[column].words+"; the trigger does not fire meanwhile, so that no updated_at that is set changes",
 		postgres.SQL{
-			Replica: true, Label: "fill " + column, Sweep: "SELECT id FROM ONLY public.session WHERE " + column + " IS NULL",
+			Replica: true, Label: "fill " + column, Before: unaided(Filling), Sweep: "SELECT id FROM ONLY public.session WHERE " + column + " IS NULL",
 			Statements: []string{"UPDATE ONLY public.session s SET " + column + " = " + evidence[column].expression +
 				" WHERE s.id = ANY (:keys::uuid[]) AND s." + column + " IS NULL"},
 		})

@@ -15,7 +15,8 @@ type Observation struct {
 	Applied    []Applied
 	Nulls      []nulls
 	Orphans    []count
-	Lockers    []locker // of the table, so that it cannot be looked at
+	Strangers  []Stranger // whose code would be executed where timestamps are filled in
+	Lockers    []locker   // of the table, so that it cannot be looked at
 	Catalogue  Catalogue
 	Remembered *Identity // from the state directory; nil: nothing was remembered
 	Damaged    string    // why what was remembered cannot be understood; empty: it can
@@ -77,6 +78,7 @@ func Queries(want Expected, database string, o *Observation) []postgres.Query {
 		{Name: "the rows without a timestamp", Into: &o.Nulls, Session: true, When: func() bool { return o.lacksNotNull() && o.unlocked() }, SQL: `SELECT
 			count(*) FILTER (WHERE created_at IS NULL) AS created_at, count(*) FILTER (WHERE updated_at IS NULL) AS updated_at
 			FROM ONLY public.session WHERE created_at IS NULL OR updated_at IS NULL`},
+		{Name: "code of others", Into: &o.Strangers, Session: true, When: func() bool { return o.fills() && o.unlocked() }, SQL: StrangersSQL(Filling)},
 		{Name: "the rows without their parent", Into: &o.Orphans, Session: true, When: func() bool { return o.lacksParentKey() && o.unlocked() }, SQL: `SELECT count(*) AS rows
 			FROM ONLY public.session s WHERE s.parent IS NOT NULL AND NOT EXISTS (SELECT FROM public.session p WHERE p.id = s.parent)`},
 	})
@@ -118,6 +120,17 @@ func (o *Observation) lacksNotNull() bool {
 	c := find(o.Catalogue.Columns, "created_at", Column.id)
 	u := find(o.Catalogue.Columns, "updated_at", Column.id)
 	return c != nil && u != nil && !(c.NotNull && u.NotNull)
+}
+
+// fills says whether a timestamp may have to be filled in: one of the columns may be NULL, or is not there yet.
+func (o *Observation) fills() bool {
+	if t := find(o.Catalogue.Tables, "session", Table.id); t == nil || t.Kind != "r" {
+		return false
+	}
+	return slices.ContainsFunc([]string{"created_at", "updated_at"}, func(name string) bool {
+		c := find(o.Catalogue.Columns, name, Column.id)
+		return c == nil || !c.NotNull
+	})
 }
 
 // Version is the number of the newest migration in the history; 0 while there is no table to speak of.
