@@ -107,7 +107,7 @@ func TestAPoolerIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	ini := filepath.Join(dir, "pgbouncer.ini")
-	text := fmt.Sprintf("[databases]\n* = host=%s port=5432\n[pgbouncer]\nunix_socket_dir = %s\nlisten_port = 5432\nauth_type = any\npool_mode = transaction\nignore_startup_parameters = search_path,client_encoding,jit,statement_timeout,lock_timeout,client_connection_check_interval\n", c.Socket, dir)
+	text := fmt.Sprintf("[databases]\n* = host=%s port=5432\n[pgbouncer]\nunix_socket_dir = %s\nlisten_port = 5432\nauth_type = any\npool_mode = transaction\nignore_startup_parameters = search_path,client_encoding,jit,statement_timeout,lock_timeout,client_connection_check_interval,idle_session_timeout,idle_in_transaction_session_timeout\n", c.Socket, dir)
 	text = strings.Replace(text, "* = host", "* = user=postgres host", 1)
 	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

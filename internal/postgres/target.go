@@ -38,14 +38,17 @@ func NewTarget(url, database string) (Target, error) {
 	// What role or database settings, or a PGAPPNAME of whoever typed the command, say otherwise must not change what we
 	// observe.
 	for k, v := range map[string]string{
-		"application_name":                 ApplicationName,
-		"search_path":                      "pg_catalog",
-		"datestyle":                        "ISO",
-		"client_encoding":                  "UTF8",
-		"jit":                              "off",
-		"statement_timeout":                "0",
-		"lock_timeout":                     "0",
-		"client_connection_check_interval": "250ms", // else the backend of a killed client goes on and keeps its locks
+		"application_name":  ApplicationName,
+		"search_path":       "pg_catalog",
+		"datestyle":         "ISO",
+		"client_encoding":   "UTF8",
+		"jit":               "off",
+		"statement_timeout": "0",
+		"lock_timeout":      "0",
+		// A connection that holds a lock or a snapshot of ours idles while another works.
+		"idle_session_timeout":                "0",
+		"idle_in_transaction_session_timeout": "0",
+		"client_connection_check_interval":    "250ms", // else the backend of a killed client goes on and keeps its locks
 	} {
 		cfg.RuntimeParams[k] = v
 	}
@@ -98,9 +101,15 @@ func connect(ctx context.Context, cfg *pgconn.Config, database string) (*Conn, e
 		return nil, err
 	}
 	c := &Conn{PgConn: pc, Database: database}
-	if v := c.Version(); v < MinVersion {
+	switch v := c.Version(); {
+	case v < MinVersion:
 		_ = pc.Close(ctx)
 		return nil, &Error{Class: Unavailable, msg: fmt.Sprintf("PostgreSQL %s is older than %d, the oldest that sessiondbd serves", pc.ParameterStatus("server_version"), MinVersion/10000)}
+	case v >= 170000: // an older one would refuse the connection for a parameter that it does not know
+		if _, err := c.Run(ctx, "SET transaction_timeout = 0"); err != nil {
+			_ = pc.Close(ctx)
+			return nil, err
+		}
 	}
 	return c, nil
 }
