@@ -2,6 +2,7 @@ package operate
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -65,6 +66,7 @@ const backupAge = 48 * time.Hour
 
 // backups tells of one that failed, cannot be restored, or is missing. Who never made one has decided so.
 func (c *Case) backups(d *Diagnosis) {
+	c.restorer(d)
 	b := c.Backup
 	if b.String() == "" {
 		return
@@ -83,6 +85,25 @@ func (c *Case) backups(d *Diagnosis) {
 	if !b.Trouble() {
 		d.look(AreaBackups, b.String())
 	}
+}
+
+// restorer tells where the role that executes a dump could not log in: nobody wants to learn that when a backup is needed.
+func (c *Case) restorer(d *Diagnosis) {
+	if !c.serverSeen() || !c.Server.Local.Here || len(c.Server.Rules) == 0 {
+		return
+	}
+	before := "at its end"
+	for _, from := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), {}} {
+		may, line := c.Server.MayLogIn(NewBeside(c.ServerWant.Database, c.Now).Fresh, Restorer, from)
+		if may && (!from.IsValid() || c.Server.ListensOn(from)) {
+			return
+		}
+		if line != "" && from.Is4() {
+			before = "above " + line
+		}
+	}
+	d.find(AreaBackups, Risk, Restorer+", the role that executes a dump, cannot log in from this host", "no backup can be restored, or tested",
+		fmt.Sprintf("%s of pg_hba.conf: host  all  %s  127.0.0.1/32  scram-sha-256    # then sudo -u postgres psql -c 'SELECT pg_reload_conf()'", before, Restorer))
 }
 
 // disk tells where a backup, or a restore beside the database, would not fit.

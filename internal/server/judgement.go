@@ -1,6 +1,10 @@
 package server
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
 
 // Judgement is what pg_hba.conf, as it is on disk, makes of a role that comes from a network.
 type Judgement struct {
@@ -43,6 +47,24 @@ func (d *doors) judgement(role string, n Network) Judgement {
 		}
 	}
 	return j
+}
+
+// MayLogIn says whether pg_hba.conf, as it is on disk, lets a role that is in no other in with a password: from an address, or over
+// the socket from the zero one. Line is the first match; a rule of which that cannot be said from here is taken to let it in.
+func (o Observation) MayLogIn(database, role string, from netip.Addr) (may bool, line string) {
+	hit, unsure := FirstMatch(o.Rules, Login{Database: database, Role: role, From: from, Groups: []string{role}})
+	if hit == nil {
+		return len(unsure) > 0, ""
+	}
+	passwords := []string{"scram-sha-256", "md5", "password", "trust"}
+	return len(unsure) > 0 || slices.Contains(passwords, hit.Method), fmt.Sprintf("%s:%d (%s)", hit.File, hit.Line, hit)
+}
+
+// ListensOn says whether the server is set to listen on an address.
+func (o Observation) ListensOn(a netip.Addr) bool {
+	return slices.ContainsFunc(addresses(o.setting("listen_addresses").Value), func(listed string) bool {
+		return listed == "*" || listed == a.String() || listed == "localhost" && a.IsLoopback() || listed == everywhere(a)
+	})
 }
 
 // OffersTLS says whether the server takes encrypted connections.
