@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"sessiondbd/internal/lab"
 	"sessiondbd/internal/operate"
@@ -52,4 +53,28 @@ func TestRestoreLogsIn(t *testing.T) {
 		t.Error("an administrator's role was dropped")
 	}
 	s.sql("postgres", "DROP ROLE "+operate.Restorer)
+}
+
+// Where VMs have taken all places but an administrator's, that is told, and nothing is left.
+func TestRestoreFindsNoPlace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{Settings: map[string]string{"max_connections": "20", "superuser_reserved_connections": "12"}})
+	s.apply()
+	s.insert()
+	rows, path := s.rows(), s.dumped("it.sql")
+	for range 7 {
+		p, err := s.ns.StartCommand(t.Context(), lab.Command{
+			Env:  []string{"PGHOST=" + s.Socket, "PGUSER=postgres", "PGDATABASE=postgres"},
+			Argv: []string{realPSQL(t), "-Xqc", "SELECT pg_sleep(60)"},
+		})
+		s.must(err)
+		t.Cleanup(func() { _ = p.Kill() })
+	}
+	eventually(t, "all places are taken", 10*time.Second, func() bool {
+		return s.sql("postgres", "SELECT count(*) >= 7 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") == "t"
+	})
+	s.want(exitUnavailable, []string{"restore", path}, "is no administrator", "sudo sessiondbd status --sessions")
+	if left := s.beside() + s.sql("postgres", "SELECT rolname FROM pg_roles WHERE rolname = '"+operate.Restorer+"'"); strings.Contains(left, "restor") || s.rows() != rows {
+		t.Errorf("left: %s, or the rows are not as they were", left)
+	}
 }

@@ -29,6 +29,9 @@ func restorer(verifier string) string {
 		"; " + do("EXECUTE pg_catalog.format('ALTER ROLE %I VALID UNTIL %L', '"+Restorer+"', pg_catalog.now() + interval '"+loginBy+"');")
 }
 
+// tooMany is the SQLSTATE of a server that takes no more connections (PostgreSQL manual, appendix A).
+const tooMany = "53300"
+
 // do is a statement that executes statements of PL/pgSQL.
 func do(statements string) string {
 	return "DO " + postgres.QuoteLiteral("DECLARE said record; BEGIN "+statements+" END")
@@ -61,6 +64,9 @@ func (b Beside) Login(ctx context.Context, c *postgres.Conn, t postgres.Target, 
 		}
 	}
 	in, err := t.ConnectAs(ctx, Restorer, password)
+	if postgres.CodeOf(err) == tooMany {
+		return nil, fmt.Errorf("%w; the role that executes a dump is no administrator, and has to find a place: see who holds them with sudo sessiondbd status --sessions", err)
+	}
 	if postgres.ClassOf(err) == postgres.NotPermitted {
 		return nil, postgres.NewError(postgres.NotPermitted, fmt.Sprintf("a dump is executed by a role of its own, %s, which cannot log in from this host: %s; let it in, with a line of pg_hba.conf, and reload: host  all  %s  127.0.0.1/32  scram-sha-256", Restorer, err, Restorer))
 	}
