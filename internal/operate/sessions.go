@@ -52,15 +52,18 @@ type Connections struct {
 }
 
 type sessionsFacts struct {
-	Bytes   int64 `json:"bytes"`
-	Max     int   `json:"max_connections"`
-	Table   bool  `json:"has_table"`
-	Guarded bool  `json:"guarded"`
+	Bytes int64 `json:"bytes"`
+	Max   int   `json:"max_connections"`
+	Table bool  `json:"has_table"`
+	// Policies are executed for whoever is no administrator, and may take his rights back if he is one: they are SET ROLE's.
+	Policies bool `json:"has_policies"`
+	Guarded  bool `json:"guarded"`
 }
 
 // factsSQL takes no lock on the table.
 const factsSQL = `SELECT pg_database_size(current_database()) AS bytes, current_setting('max_connections')::int4 AS max_connections,
 	EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass('public.session') AND relkind IN ('r', 'p')) AS has_table,
+	EXISTS (SELECT FROM pg_catalog.pg_policy WHERE polrelid = to_regclass('public.session')) AS has_policies,
 	EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = to_regclass('public.session') AND c.confrelid = c.conrelid
 		AND c.contype = 'f' AND c.convalidated
 		AND c.conkey = ARRAY[(SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = c.conrelid AND attname = 'parent')]
@@ -133,6 +136,9 @@ func LookAround(ctx context.Context, c *postgres.Conn, spec firewall.Spec, b Bou
 func (s Sessions) LookInside(ctx context.Context, c *postgres.Conn, b Bounds) (*Table, error) {
 	if !s.facts.Table {
 		return nil, postgres.NewError(postgres.NoDatabase, fmt.Sprintf("database %s has no table public.session: see sudo sessiondbd plan", c.Database))
+	}
+	if s.facts.Policies && b.Inside != "" {
+		return nil, postgres.NewError(postgres.Refused, fmt.Sprintf("policies hang on public.session of database %s: see sudo sessiondbd plan", c.Database))
 	}
 	var counts []countRow
 	var sizes []sizeRow
