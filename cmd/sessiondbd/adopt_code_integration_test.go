@@ -131,3 +131,31 @@ func TestViewGivesNoRights(t *testing.T) {
 		t.Error(m)
 	}
 }
+
+// The diary may have been made before us, by whoever owned the database: a line in it executes nothing of his.
+func TestDiaryGivesNoRights(t *testing.T) {
+	t.Parallel()
+	const diary = `CREATE SCHEMA sessiondbd; CREATE TABLE sessiondbd.migrations (number integer CONSTRAINT migrations_pkey PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, adopted boolean NOT NULL,
+		minimum integer NOT NULL, applied_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(), duration interval NOT NULL, applied_by text NOT NULL DEFAULT session_user); `
+	for name, sql := range map[string]string{
+		"trigger t":    "CREATE TRIGGER t BEFORE INSERT ON sessiondbd.migrations FOR EACH ROW EXECUTE FUNCTION fires()",
+		"rule r":       "CREATE RULE r AS ON INSERT TO sessiondbd.migrations DO ALSO SELECT evil(1)",
+		"constraint c": "ALTER TABLE sessiondbd.migrations ADD CONSTRAINT c CHECK (evil(number))",
+		"index i":      "CREATE INDEX i ON sessiondbd.migrations (evil(number))",
+		"column more":  "ALTER TABLE sessiondbd.migrations ADD more bool DEFAULT evil(1)",
+		"column odd":   "CREATE DOMAIN d AS bool CHECK (evil(1)); ALTER TABLE sessiondbd.migrations ADD odd d",
+		"":             "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, lab.ClusterOptions{Legacy: true, LegacyRows: true})
+			s.sql("sessiondb", evil+diary+sql)
+			if r := s.run("apply"); name == "" && r.code != exitOK || name != "" && (r.code == exitOK || !strings.Contains(strings.Join(strings.Fields(r.stdout+r.stderr), " "), "the "+name+" on sessiondbd.migrations would be executed")) {
+				t.Errorf("apply exits %d\n%s%s", r.code, r.stdout, r.stderr)
+			}
+			if m := regexp.MustCompile(`what was left is executed by \w+ as postgres.*\n.*\n.*`).FindString(s.Log()); m != "" {
+				t.Error(m)
+			}
+		})
+	}
+}

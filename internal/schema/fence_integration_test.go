@@ -24,7 +24,7 @@ func TestTwoWritersAreFenced(t *testing.T) {
 	}
 	defer other.CloseSoon()
 	last := h.goal.Migrations[3]
-	if _, err := other.Exec(t.Context(), "BEGIN; "+strings.Join(fence, ";")+"; "+last.record(true)).ReadAll(); err != nil {
+	if _, err := other.Exec(t.Context(), "BEGIN; "+strings.Join(fence(Observation{}), ";")+"; "+last.record(true)).ReadAll(); err != nil {
 		t.Fatal(err)
 	}
 	committed := make(chan error, 1)

@@ -87,7 +87,7 @@ func (m Migration) pending(r *plan.Resource, have Observation) {
 	}
 	if len(there) == 0 && !have.Catalogue.Has("table session") {
 		r.Add(plan.Run, "migration", "", strings.Join(m.Creates, ", "), "made in one transaction with the line in the diary", postgres.SQL{
-			Statements: []string{m.SQL, m.record(false)}, Before: fence, Label: "migration " + m.ID(),
+			Statements: []string{m.SQL, m.record(false)}, Before: fence(have), Label: "migration " + m.ID(),
 		})
 		return
 	}
@@ -95,12 +95,19 @@ func (m Migration) pending(r *plan.Resource, have Observation) {
 	if len(there) == 0 {
 		why = "its objects are made one by one, since the table is in use"
 	}
-	r.Add(plan.Create, "history", "", "adopted", why, postgres.SQL{Statements: []string{m.record(true)}, Before: fence, Group: "adoption", Label: "adopt " + m.ID()})
+	r.Add(plan.Create, "history", "", "adopted", why, postgres.SQL{Statements: []string{m.record(true)}, Before: fence(have), Group: "adoption", Label: "adopt " + m.ID()})
 }
 
 // fence keeps a second writer out of a migration's transaction, should it ever come to two: one that lost its lock may not
-// know yet. The second waits for the row of the first, and fails on it.
-var fence = []string{"LOCK TABLE sessiondbd.migrations IN SHARE ROW EXCLUSIVE MODE"}
+// know yet. The second waits for the row of the first, and fails on it. A diary that was there before us may be somebody else's work:
+// whoever owned the database could make it.
+func fence(have Observation) []string {
+	lock := []string{"LOCK TABLE sessiondbd.migrations IN SHARE ROW EXCLUSIVE MODE"}
+	if have.hasHistory() {
+		return append(lock, unaided(Recording))
+	}
+	return lock
+}
 
 // record is the diary's row, in the transaction of the migration.
 func (m Migration) record(adopted bool) string {

@@ -75,7 +75,7 @@ func (d *differ) fill(r *plan.Resource, column string) {
 	}
 	r.Add(plan.Update, "rows", n, "filled", evidence[column].words+"; the trigger does not fire meanwhile, so that no updated_at that is set changes",
 		postgres.SQL{
-			Replica: true, Label: "fill " + column, Before: unaided(Filling), Sweep: "SELECT id FROM ONLY public.session WHERE " + column + " IS NULL",
+			Replica: true, Label: "fill " + column, Before: []string{"LOCK TABLE ONLY public.session IN ROW EXCLUSIVE MODE", unaided(Filling)}, Sweep: "SELECT id FROM ONLY public.session WHERE " + column + " IS NULL",
 			Statements: []string{"UPDATE ONLY public.session s SET " + column + " = " + evidence[column].expression +
 				" WHERE s.id = ANY (:keys::uuid[]) AND s." + column + " IS NULL"},
 		})

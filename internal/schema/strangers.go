@@ -21,14 +21,15 @@ type Stranger struct {
 	Function string `json:"function"`
 }
 
-// Write is what is done to rows of public.session.
+// Write is what is done to rows.
 type Write int
 
 // Deleting is DELETE, and what foreign keys of other tables do then. Filling is UPDATE of columns that are no keys, with triggers off
-// (session_replication_role).
+// (session_replication_role). Recording is INSERT into the history, which somebody may have made before us.
 const (
 	Deleting Write = iota
 	Filling
+	Recording
 )
 
 // strangersSQL looks at every expression that is evaluated: by what it depends on, and, since what is PostgreSQL's own is in no
@@ -42,15 +43,18 @@ code (kind, rel, name, class, id, tree) AS (
 	FROM reached r JOIN pg_catalog.pg_trigger g ON g.tgrelid = r.oid WHERE NOT g.tgisinternal AND g.tgtype::int4 & r.events <> 0
 		AND g.tgenabled = ANY (CASE WHEN r.off THEN ARRAY['A', 'R'] ELSE ARRAY['A', 'O'] END::"char"[])
 	UNION ALL SELECT 'rule', w.ev_class, w.rulename, 'pg_catalog.pg_rewrite'::regclass, w.oid, ':funcid 0 '
-	FROM reached r JOIN pg_catalog.pg_rewrite w ON w.ev_class = r.oid WHERE w.ev_type = CASE WHEN r.events & 16 <> 0 THEN '2' ELSE '4' END::"char"
+	FROM reached r JOIN pg_catalog.pg_rewrite w ON w.ev_class = r.oid WHERE w.ev_type = CASE r.events WHEN 4 THEN '3' WHEN 8 THEN '4' ELSE '2' END::"char"
 		AND w.ev_enabled = ANY (CASE WHEN r.off THEN ARRAY['A', 'R'] ELSE ARRAY['A', 'O'] END::"char"[])
 	UNION ALL SELECT 'constraint', c.conrelid, c.conname, 'pg_catalog.pg_constraint'::regclass, c.oid, c.conbin::text
-	FROM reached r JOIN pg_catalog.pg_constraint c ON c.conrelid = r.oid WHERE r.events & 16 <> 0 AND c.contype IN ('c', 'x')
+	FROM reached r JOIN pg_catalog.pg_constraint c ON c.conrelid = r.oid WHERE r.events <> 8 AND c.contype IN ('c', 'x')
 	UNION ALL SELECT 'column', d.adrelid, a.attname, 'pg_catalog.pg_attrdef'::regclass, d.oid, d.adbin::text
 	FROM reached r JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.oid JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-	WHERE r.events & 16 <> 0 AND a.attgenerated <> ''
+	WHERE r.events = 4 OR r.events = 16 AND a.attgenerated <> ''
+	UNION ALL SELECT 'column', a.attrelid, a.attname, 'pg_catalog.pg_class'::regclass, a.attrelid, NULL
+	FROM reached r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+	JOIN pg_catalog.pg_type t ON t.oid = a.atttypid AND t.typtype NOT IN ('b', 'e') WHERE r.events = 4
 	UNION ALL SELECT 'index', i.indrelid, x.relname, 'pg_catalog.pg_class'::regclass, x.oid, concat(i.indexprs::text, i.indpred::text)
-	FROM reached r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE r.events & 16 <> 0
+	FROM reached r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE r.events <> 8
 	UNION ALL SELECT 'foreign key', c.conrelid, c.conname, 'pg_catalog.pg_constraint'::regclass, c.oid, NULL
 	FROM reached r JOIN pg_catalog.pg_constraint c ON c.confrelid = r.oid WHERE NOT r.off AND c.contype = 'f'),
 made (kind, rel, name, who, calls, function) AS (
@@ -73,19 +77,16 @@ GROUP BY kind, rel, name ORDER BY kind, rel, name`
 
 // What a write reaches.
 const (
-	fillingReaches  = `SELECT 'public.session'::regclass::oid AS oid, 16 AS events, true AS off`
-	deletingReaches = `SELECT 'public.session'::regclass::oid AS oid, 8 AS events, false AS off
+	fillingReaches   = `SELECT 'public.session'::regclass::oid AS oid, 16 AS events, true AS off`
+	recordingReaches = `SELECT 'sessiondbd.migrations'::regclass::oid AS oid, 4 AS events, false AS off`
+	deletingReaches  = `SELECT 'public.session'::regclass::oid AS oid, 8 AS events, false AS off
 	UNION SELECT c.conrelid, CASE c.confdeltype WHEN 'c' THEN 8 ELSE 16 END, false
 	FROM reached r JOIN pg_catalog.pg_constraint c ON c.confrelid = r.oid WHERE c.contype = 'f' AND c.confdeltype IN ('c', 'n', 'd') AND (r.events = 8 OR c.confupdtype IN ('c', 'n', 'd'))`
 )
 
 // StrangersSQL is the question for strangers.
 func StrangersSQL(w Write) string {
-	reached := deletingReaches
-	if w == Filling {
-		reached = fillingReaches
-	}
-	return strings.Replace(strangersSQL, "{reached}", reached, 1)
+	return strings.Replace(strangersSQL, "{reached}", [...]string{Deleting: deletingReaches, Filling: fillingReaches, Recording: recordingReaches}[w], 1)
 }
 
 // String says what it is.
@@ -120,11 +121,7 @@ func (s Stranger) Remedy(database string) string {
 	return fmt.Sprintf("if it is to be trusted, %s'ALTER FUNCTION %s OWNER TO postgres'; else %s", psql, s.Function, drop)
 }
 
-// unaided are the statements that, ahead of ours in their transaction, have it fail where there are strangers: who makes some waits for
-// our lock from the first on.
-func unaided(w Write) []string {
-	return []string{
-		"LOCK TABLE ONLY public.session IN ROW EXCLUSIVE MODE",
-		"DO " + postgres.QuoteLiteral("DECLARE s record; BEGIN FOR s IN "+StrangersSQL(w)+" LOOP RAISE 'the % % on % would be executed with an administrator''s rights', s.kind, s.name, s.table; END LOOP; END"),
-	}
+// unaided is a statement that, ahead of ours in their transaction and after the lock that they need, has it fail where there are strangers.
+func unaided(w Write) string {
+	return "DO " + postgres.QuoteLiteral("DECLARE s record; BEGIN FOR s IN "+StrangersSQL(w)+" LOOP RAISE 'the % % on % would be executed with an administrator''s rights', s.kind, s.name, s.table; END LOOP; END")
 }
