@@ -159,3 +159,38 @@ func TestDiaryGivesNoRights(t *testing.T) {
 		})
 	}
 }
+
+// Who owned the type of the status may have made casts of it, which are executed by whoever casts.
+func TestCastGivesNoRights(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{Legacy: true, LegacyRows: true})
+	backups := s.path("backups")
+	s.must(os.Mkdir(backups, 0o755))
+	s.own(backups)
+	s.configure(s.read("config.yaml") + "backup: {directory: " + backups + "}\nretention: {status: completed, older_than: 720h}\n")
+	s.sql("sessiondb", `ALTER TYPE inbox_status_enum OWNER TO sessionuser; SET ROLE sessionuser; CREATE SEQUENCE hits;
+		CREATE FUNCTION hit() RETURNS void LANGUAGE plpgsql AS $$ BEGIN IF current_user = 'postgres' THEN PERFORM nextval('public.hits'); END IF; END $$;
+		CREATE FUNCTION out_of(inbox_status_enum) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.hit(); RETURN format('%s', $1); END $$;
+		CREATE FUNCTION into_it(text) RETURNS inbox_status_enum LANGUAGE plpgsql AS $$ BEGIN PERFORM public.hit(); RETURN 'completed'; END $$;
+		CREATE CAST (inbox_status_enum AS text) WITH FUNCTION out_of(inbox_status_enum); CREATE CAST (text AS inbox_status_enum) WITH FUNCTION into_it(text)`)
+	dump := s.dumped("it.sql")
+	hits := func() string { return s.sql("sessiondb", "SELECT last_value, is_called FROM hits") }
+	before := hits()
+	s.sql("sessiondb", "SELECT inbox_status::text FROM session LIMIT 1")
+	if hits() == before {
+		t.Fatal("the cast does nothing, and so this proves nothing")
+	}
+	before = hits()
+	for _, args := range [][]string{{"status", "--sessions"}, {"apply"}, {"status", "--sessions"}, {"doctor"}, {"prune", "--dry-run"}, {"prune"}, {"backup"}, {"backup", "--verify"}, {"restore", "--dry-run", dump}, {"restore", dump}, {"status", "--sessions"}, {"prune"}} {
+		if r := s.run(args...); r.code != exitOK && args[0] != "doctor" {
+			t.Errorf("%q exits %d:\n%s%s", args, r.code, r.stdout, r.stderr)
+		}
+		if args[0] == "restore" && len(args) == 2 {
+			before = "1|f" // the dump's
+		}
+		if after := hits(); after != before {
+			t.Errorf("%q executes the cast", args)
+			before = after
+		}
+	}
+}

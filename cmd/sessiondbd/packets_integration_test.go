@@ -111,7 +111,7 @@ func TestPacketsWhateverHappens(t *testing.T) {
 	a.calm(probers)
 	for _, p := range probers {
 		if n, span := p.wrong(began, time.Now()); n > 0 && p.allowed {
-			t.Errorf("%s did not get in %d times within %s", p.name, n, span)
+			t.Errorf("%s did not get in %d times within %s: %v", p.name, n, span, p.whys())
 		}
 	}
 	longest := time.Duration(0)
@@ -195,7 +195,7 @@ func TestPacketsKilledAnywhere(t *testing.T) {
 			a.calm(probers)
 			for _, p := range probers {
 				if n, span := p.wrong(from, time.Now()); n > 0 {
-					t.Errorf("%s: %d times otherwise than it should, within %s", p.name, n, span)
+					t.Errorf("%s: %d times otherwise than it should, within %s; %v", p.name, n, span, p.whys())
 				}
 			}
 			t.Logf("%d kills, %d SYNs from where nobody may come, %d of VMs", kills, syns(probers, false), syns(probers, true))

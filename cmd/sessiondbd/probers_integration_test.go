@@ -31,6 +31,7 @@ type prober struct {
 type try struct {
 	at        time.Time
 	connected bool
+	why       string // it did not
 }
 
 const (
@@ -118,9 +119,9 @@ func (p *prober) send() error {
 			switch {
 			case fds[i].Revents != 0:
 				failed, err := unix.GetsockoptInt(f.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-				p.note(f, err == nil && failed == 0)
+				p.note(f, err == nil && failed == 0, fmt.Sprintf("%v after %s", errors.Join(err, unix.Errno(failed)), time.Since(f.at)))
 			case time.Since(f.at) > wait:
-				p.note(f, false)
+				p.note(f, false, "no answer")
 			default:
 				left = append(left, f)
 			}
@@ -131,10 +132,10 @@ func (p *prober) send() error {
 	return nil
 }
 
-func (p *prober) note(f flight, connected bool) {
+func (p *prober) note(f flight, connected bool, why string) {
 	_ = unix.Close(f.fd)
 	p.mu.Lock()
-	p.tries = append(p.tries, try{f.at, connected})
+	p.tries = append(p.tries, try{f.at, connected, why})
 	p.mu.Unlock()
 }
 
@@ -199,6 +200,19 @@ func (p *prober) wrong(from, to time.Time) (n int, span time.Duration) {
 		last = x.at
 	}
 	return n, last.Sub(first)
+}
+
+// whys is what became of those that should have got in, and did not.
+func (p *prober) whys() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := map[string]int{}
+	for _, x := range p.tries {
+		if p.allowed && !x.connected {
+			all[x.why]++
+		}
+	}
+	return all
 }
 
 // syns is how many SYNs there were.

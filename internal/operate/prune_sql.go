@@ -21,14 +21,15 @@ const hasChild = `EXISTS (SELECT FROM public.session c WHERE c.parent = :row.id 
 // both, for its blocks are read even if few of their rows go; few rows tell little of what rows cost. It has as many blocks as
 // hold four fifths of its rows: one that is full has to be followed by another over the same blocks.
 //
-// Columns that others have added may have any name: ours are named with their table.
+// Columns that others have added may have any name: ours are named with their table. No text is cast into the type of the status, nor
+// that into text: who owned it may have made the cast.
 //
 // The setting carries what is asked for, and then what was done, which is so kept with each batch's commit.
 const stretchSQL = `DO $do$
 #variable_conflict use_variable
 DECLARE
 	o jsonb := current_setting('sessiondbd.prune')::jsonb;
-	statuses public.inbox_status_enum[] := ARRAY(SELECT jsonb_array_elements_text(o->'statuses'))::public.inbox_status_enum[];
+	statuses public.inbox_status_enum[];
 	older timestamptz := o->>'before';
 	until timestamptz := clock_timestamp() + (o->>'seconds')::float8 * interval '1 second';
 	goal float8 := o->>'goal';
@@ -46,6 +47,7 @@ DECLARE
 	doubt bool := false;
 	why text := '';
 BEGIN
+	EXECUTE format('SELECT %L::public.inbox_status_enum[]', ARRAY(SELECT jsonb_array_elements_text(o->'statuses'))) INTO statuses;
 	LOOP
 		began := clock_timestamp();
 		low := greatest(0, high - blocks);
@@ -117,7 +119,7 @@ const knotsSQL = `SELECT s.id, s.parent FROM ONLY public.session s JOIN ONLY pub
 const forecastSQL = `WITH RECURSIVE kept (id) AS (
 		SELECT c.parent FROM public.session c WHERE c.parent IS NOT NULL AND c.parent <> c.id AND {c} IS NOT TRUE
 		UNION SELECT p.parent FROM kept k JOIN public.session p ON p.id = k.id WHERE p.parent IS NOT NULL)
-	SELECT s.inbox_status::text AS status, count(*) FILTER (WHERE k.id IS NULL) AS n, count(k.id) AS parents,
+	SELECT format('%s', s.inbox_status) AS status, count(*) FILTER (WHERE k.id IS NULL) AS n, count(k.id) AS parents,
 		(min(s.created_at) FILTER (WHERE k.id IS NULL))::text AS oldest, (max(s.created_at) FILTER (WHERE k.id IS NULL))::text AS newest
 	FROM ONLY public.session s LEFT JOIN kept k ON k.id = s.id WHERE {s} GROUP BY s.inbox_status ORDER BY s.inbox_status`
 
