@@ -36,10 +36,10 @@ type try struct {
 
 const (
 	probeEvery = 3 * time.Millisecond
-	// An answer within a machine takes less than one. Who must get in may have lost a SYN while others' rules were reloaded, and
-	// sends another after one second, and after three.
+	// An answer within a machine takes less than one. Who must get in may have lost a SYN while others' rules were reloaded or its
+	// bridge was down, and sends another after 1, 3, 7 and 15 seconds: on a busy machine some of those are lost, too.
 	probeWait   = 30 * time.Millisecond
-	patientWait = 8 * time.Second
+	patientWait = 17 * time.Second
 	inFlight    = 3000
 )
 
