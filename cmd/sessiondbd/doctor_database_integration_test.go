@@ -100,7 +100,7 @@ var databaseTroubles = []trouble{
 	},
 	{
 		name: "no way in for a restore", do: `sed -i.own -E 's/^host +all +all +(127|::1)/# &/' /etc/postgresql/*/main/pg_hba.conf; ` + reloadsHBA, undo: `for f in /etc/postgresql/*/main/pg_hba.conf; do cat $f.own >$f; rm $f.own; done; ` + reloadsHBA,
-		area: operate.AreaBackups, severity: operate.Risk, says: "sessiondbd_restore, the role that executes a dump, cannot log in", remedy: "at its end of pg_hba.conf: host  all  sessiondbd_restore  127.0.0.1/32  scram-sha-256",
+		area: operate.AreaBackups, severity: operate.Risk, says: "sessiondbd_restore, the role that executes a dump, cannot log in", remedy: "put at the end of pg_hba.conf: host  all  sessiondbd_restore  127.0.0.1/32  scram-sha-256",
 	},
 	{
 		name: "an old oneshot", do: "printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/set-sessionuser-password.service; systemctl daemon-reload",

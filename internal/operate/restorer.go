@@ -68,7 +68,7 @@ func (b Beside) Login(ctx context.Context, c *postgres.Conn, t postgres.Target, 
 		return nil, fmt.Errorf("%w; the role that executes a dump is no administrator, and has to find a place: see who holds them with sudo sessiondbd status --sessions", err)
 	}
 	if postgres.ClassOf(err) == postgres.NotPermitted {
-		return nil, postgres.NewError(postgres.NotPermitted, fmt.Sprintf("a dump is executed by a role of its own, %s, which cannot log in from this host: %s; let it in, with a line of pg_hba.conf, and reload: host  all  %s  127.0.0.1/32  scram-sha-256", Restorer, err, Restorer))
+		return nil, postgres.NewError(postgres.NotPermitted, fmt.Sprintf("a dump is executed by a role of its own, %s, which cannot log in from this host: %s; let it in, with a line of pg_hba.conf such as  host  all  %s  127.0.0.1/32  scram-sha-256  and a reload", Restorer, err, Restorer))
 	}
 	return in, err
 }

@@ -92,18 +92,18 @@ func (c *Case) restorer(d *Diagnosis) {
 	if !c.serverSeen() || !c.Server.Local.Here || len(c.Server.Rules) == 0 {
 		return
 	}
-	before := "at its end"
+	place := "at the end of pg_hba.conf"
 	for _, from := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), {}} {
 		may, line := c.Server.MayLogIn(NewBeside(c.ServerWant.Database, c.Now).Fresh, Restorer, from)
 		if may && (!from.IsValid() || c.Server.ListensOn(from)) {
 			return
 		}
 		if line != "" && from.Is4() {
-			before = "above " + line
+			place = "above " + line
 		}
 	}
 	d.find(AreaBackups, Risk, Restorer+", the role that executes a dump, cannot log in from this host", "no backup can be restored, or tested",
-		fmt.Sprintf("%s of pg_hba.conf: host  all  %s  127.0.0.1/32  scram-sha-256    # then sudo -u postgres psql -c 'SELECT pg_reload_conf()'", before, Restorer))
+		fmt.Sprintf("put %s: host  all  %s  127.0.0.1/32  scram-sha-256    # then sudo -u postgres psql -c 'SELECT pg_reload_conf()'", place, Restorer))
 }
 
 // disk tells where a backup, or a restore beside the database, would not fit.
