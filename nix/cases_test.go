@@ -108,6 +108,10 @@ var expectations = map[string]expectation{
 	"own-backup":           {check: ownBackup(nil, nil, "")},
 	"own-backup-elsewhere": {check: ownBackup([]string{"", "Mon..Fri 23:30"}, []any{"-/srv/backups"}, "s3://my-backups/{file}")},
 	"own-backup-none":      {fails: true},
+	"own-backup-off":       {check: noOwnBackup},
+
+	"own-backup-of-another": {check: ownBackup(nil, nil, "")},
+	"backup-of-all":         {check: noOwnBackup},
 
 	"backup":          {check: backup("*-*-* 02:00:00")},
 	"backup-own-time": {check: backup("*-*-* 04:30:00")},
@@ -306,8 +310,19 @@ func ownBackup(calendar []string, writes []any, upload string) func(*testing.T, 
 	}
 }
 
+// noOwnBackup is a host whose backups are somebody else's business.
+func noOwnBackup(t *testing.T, r *result) {
+	documentedHost(t, r)
+	for _, name := range []string{"sessiondbd-backup", "sessiondbd-backup-verify"} {
+		if _, service := r.Services[name]; service || r.Timers[name] != nil {
+			t.Errorf("%s: %v, timer %v", name, service, r.Timers[name])
+		}
+	}
+}
+
 func backup(at string) func(*testing.T, *result) {
 	return func(t *testing.T, r *result) {
+		noOwnBackup(t, r)
 		b := r.Backup
 		if !b.Enable || !slices.Equal(b.Databases, []string{"sessiondb"}) || b.StartAt != at || b.Compression != "zstd" {
 			t.Errorf("backup: %+v", b)

@@ -11,6 +11,10 @@ let
   networks = import ./networks.nix { inherit lib; };
   yaml = pkgs.formats.yaml { };
 
+  # Whether NixOS makes backups of the database already: of all of them, or of those that it lists.
+  dumps = config.services.postgresqlBackup;
+  dumped = dumps.enable && (dumps.databases == [ ] || lib.elem cfg.settings.database.name dumps.databases);
+
   optional =
     type: description:
     mkOption {
@@ -147,7 +151,7 @@ in
 
     backup.enable = lib.mkEnableOption ''
       a dump of the session database every night at 02:00, compressed with zstd, by
-      {option}`services.postgresqlBackup`'' ;
+      {option}`services.postgresqlBackup`, in the place of sessiondbd's own backups'' ;
 
     metrics.enable = lib.mkEnableOption ''
       metrics for Prometheus at `http://127.0.0.1:19187/metrics`. A program of its own answers, which systemd starts at a
@@ -230,7 +234,12 @@ in
             default = "all";
             description = "What PostgreSQL binds to: every address, or loopback and the gateways' addresses.";
           };
-          backup = optional backup "sessiondbd's own backups, verified every week; `{ }`: every night, the 14 newest. `null`: none. `backup.enable` is NixOS's instead.";
+          backup = mkOption {
+            type = types.nullOr backup;
+            default = if dumped then null else { };
+            defaultText = lib.literalMD "with them, unless NixOS's own are made of the database already";
+            description = "sessiondbd's own backups, restored for a test every week. `{ }`: every night, the 14 newest. `null`: none.";
+          };
           retention = optional retention "Which finished sessions are deleted every night, at about 03:30. `null`: none, ever.";
         };
       };

@@ -73,6 +73,9 @@ func (r *result) postgresqlConf(hba, ident string) string {
 func TestDropInsKeepTheHardening(t *testing.T) {
 	e := committed(t)
 	remote := []string{"IPAddressDeny", "PrivateNetwork", "RestrictAddressFamilies"}
+	elsewhere := map[string][]string{
+		"sessiondbd": remote, "sessiondbd-metrics": remote, "sessiondbd-prune": remote, "sessiondbd-backup": remote, "sessiondbd-backup-verify": remote,
+	}
 	may := map[string]map[string][]string{ // case, unit, keys
 		"password-file":           {"sessiondbd": {"LoadCredential"}},
 		"hypervisor":              {"sessiondbd": {"LoadCredential"}},
@@ -81,8 +84,8 @@ func TestDropInsKeepTheHardening(t *testing.T) {
 		"booted":                  {"sessiondbd": {"LoadCredential"}},
 		"credential-in-credstore": {"sessiondbd": {"LoadCredential"}},
 		"credentials":             {"sessiondbd": {"LoadCredential"}},
-		"remote":                  {"sessiondbd": remote, "sessiondbd-metrics": remote, "sessiondbd-prune": remote},
-		"remote-url":              {"sessiondbd": remote, "sessiondbd-metrics": remote, "sessiondbd-prune": remote},
+		"remote":                  elsewhere,
+		"remote-url":              elsewhere,
 		"own-backup-elsewhere": {
 			"sessiondbd-backup":        {"IPAddressDeny", "PrivateNetwork", "ReadWritePaths", "RestrictAddressFamilies"},
 			"sessiondbd-backup-verify": {"ReadWritePaths"},

@@ -16,7 +16,11 @@ func (h serviceHost) backups() {
 			h.t.Errorf("%s: %s", unit, lastLine(out))
 		}
 	}
-	h.must("systemctl", "enable", "--now", "sessiondbd-backup.timer", "sessiondbd-backup-verify.timer")
+	h.must("systemctl", "enable", "sessiondbd-backup.timer", "sessiondbd-backup-verify.timer")
+	h.must("systemctl", "restart", "sessiondbd")
+	if out := h.must("systemctl", "show", "-P", "ActiveState", "sessiondbd-backup.timer", "sessiondbd-backup-verify.timer"); strings.Count(out, "inactive") > 0 {
+		h.t.Errorf("the service was started without its timers: %s", out)
+	}
 	calendar := func() string { return h.must("systemctl", "show", "-P", "TimersCalendar", "sessiondbd-backup.timer") }
 	has(h.t, "the timer", calendar(), "OnCalendar=*-*-* 02:00:00")
 	has(h.t, "the timer", h.must("systemctl", "show", "-p", "Persistent", "-p", "RandomizedDelayUSec", "sessiondbd-backup.timer"), "Persistent=yes", "15min")
@@ -45,6 +49,7 @@ func (h serviceHost) backups() {
 	h.must("systemctl", "start", "sessiondbd-backup.service")
 	h.must("systemctl", "start", "sessiondbd-backup-verify.service")
 	has(h.t, "another folder", h.must("ls", "/srv/100% ours"), "sessiondb-")
+	h.uploads()
 	h.must("chown", "root", "/srv/100% ours")
 	if _, _, code := run(h.t, h.Hypervisor, "systemctl", "start", "sessiondbd-backup.service"); code == 0 {
 		h.t.Error("a backup that cannot be written goes well")
@@ -62,4 +67,40 @@ func (h serviceHost) backups() {
 		return code == exitOK
 	})
 	h.converges()
+}
+
+// uploads has the timer's service give a backup to a server on the host's loopback, which it finds only where the config names a
+// command: the network of the others is shut.
+func (h serviceHost) uploads() {
+	h.t.Helper()
+	const shut = "/etc/sessiondbd/config.yaml"
+	before := h.must("cat", shut)
+	state := func() string {
+		h.must("systemctl", "daemon-reload")
+		return h.must("systemctl", "show", "-P", "PrivateNetwork", "sessiondbd-backup.service", "sessiondbd-backup-verify.service", "sessiondbd.service")
+	}
+	if out := strings.Fields(state()); strings.Join(out, " ") != "yes no yes" { // the test of a backup logs in over the loopback
+		h.t.Errorf("networks of their own: %v", out)
+	}
+	sh(h.t, h.Hypervisor, `systemd-run --quiet --unit=bucket sh -c 'perl -MIO::Socket::INET -e "\$s = IO::Socket::INET->new(LocalAddr => q(127.0.0.1), LocalPort => 9000, Listen => 1, ReuseAddr => 1) or die; \$c = \$s->accept; print <\$c>" >/run/uploaded'`)
+	config := strings.TrimSuffix(strings.TrimSpace(before), "}") + `, upload: [bash, -c, "cat >/dev/tcp/127.0.0.1/9000"]}` + "\n"
+	if err := h.WriteFile(h.t.Context(), shut, []byte(config), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+	if out := strings.Fields(state()); strings.Join(out, " ") != "no no yes" {
+		h.t.Errorf("networks of their own with an upload: %v", out)
+	}
+	eventually(h.t, "the bucket is there", 20*time.Second, func() bool {
+		_, _, code := run(h.t, h.Hypervisor, "sh", "-c", "ss -ltn | grep -q 127.0.0.1:9000")
+		return code == 0
+	})
+	h.must("systemctl", "start", "sessiondbd-backup.service")
+	eventually(h.t, "it is stored", 20*time.Second, func() bool {
+		_, _, code := run(h.t, h.Hypervisor, "sh", "-c", `cmp /run/uploaded "$(ls "/srv/100% ours"/*.dump | tail -n 1)"`)
+		return code == 0
+	})
+	if err := h.WriteFile(h.t.Context(), shut, []byte(before), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+	state()
 }

@@ -21,23 +21,47 @@ func (a *app) generatorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return generate(args[0], cfg.Backup)
+			t, err := databaseTarget(cfg)
+			if err != nil {
+				return err
+			}
+			return generate(args[0], cfg.Backup, t.OverNetwork())
 		},
 	}
 }
 
-func generate(dir string, b config.Backup) error {
+// networked lets a unit out to the network, which neither backups nor the sessions' server need as a rule.
+const networked = `[Unit]
+Wants=network-online.target
+After=network-online.target
+[Service]
+PrivateNetwork=no
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+IPAddressDeny=
+`
+
+// generate writes what the config says of backups for systemd. Remote is a server that is reached over the network.
+func generate(dir string, b config.Backup, remote bool) error {
 	usual := config.Default().Backup
-	var errs []error
+	var schedule, backup, verify string
 	if b.Schedule != usual.Schedule {
-		errs = append(errs, dropIn(dir, "sessiondbd-backup.timer", "[Timer]\nOnCalendar=\nOnCalendar="+b.Schedule+"\n"))
+		schedule = "[Timer]\nOnCalendar=\nOnCalendar=" + b.Schedule + "\n"
+	}
+	if remote || len(b.Upload) > 0 {
+		backup = networked
+	}
+	if remote {
+		verify = networked
 	}
 	if b.Directory != usual.Directory {
-		for _, unit := range []string{"sessiondbd-backup.service", "sessiondbd-backup-verify.service"} {
-			errs = append(errs, dropIn(dir, unit, "[Service]\nReadWritePaths="+escaped(b.Directory)+"\n"))
-		}
+		folder := "[Service]\nReadWritePaths=" + escaped(b.Directory) + "\n"
+		backup, verify = backup+folder, verify+folder
 	}
-	return errors.Join(errs...)
+	return errors.Join(
+		dropIn(dir, "sessiondbd-backup.timer", schedule),
+		dropIn(dir, "sessiondbd-backup.service", backup),
+		dropIn(dir, "sessiondbd-backup-verify.service", verify),
+	)
 }
 
 // escaped is a path as a unit's file quotes it (systemd.syntax(7), systemd.unit(5) on specifiers). Config paths hold no
@@ -57,7 +81,11 @@ func escaped(path string) string {
 	return `"-` + out + `"`
 }
 
+// dropIn writes what is to be added to a unit; nothing, where there is nothing to add.
 func dropIn(dir, unit, text string) error {
+	if text == "" {
+		return nil
+	}
 	to := filepath.Join(dir, unit+".d")
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err

@@ -94,7 +94,9 @@ func has(t *testing.T, what, text string, wants ...string) {
 	}
 }
 
-var packageUnits = []string{"sessiondbd-firewall.service", "sessiondbd-restart-postgresql.path", "sessiondbd.service"}
+var packageUnits = []string{
+	"sessiondbd-firewall.service", "sessiondbd-restart-postgresql.path", "sessiondbd.service", "sessiondbd-backup.timer", "sessiondbd-backup-verify.timer",
+}
 
 // property is one property of a unit.
 func property(t *testing.T, h *lab.Hypervisor, unit, name string) string {
@@ -131,6 +133,12 @@ func startPackage(t *testing.T, h *lab.Hypervisor, _ string) {
 	must(t, h, "systemctl", "start", "sessiondbd")
 	t.Logf("systemctl start sessiondbd returned after %s", time.Since(begin).Round(time.Millisecond))
 	inSync(t, h)
+	for _, unit := range packageUnits {
+		if active := property(t, h, unit, "ActiveState"); active != "active" {
+			t.Errorf("%s is %s beside a service that was started", unit, active)
+		}
+	}
+	has(t, "timers", must(t, h, "systemctl", "list-timers", "--all", "sessiondbd-*"), "sessiondbd-backup.timer", " 02:", "sessiondbd-backup-verify.timer", " 04:")
 	clients, err := lab.Clients(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -194,12 +202,15 @@ func upgrade(t *testing.T, h *lab.Hypervisor, dir string) {
 }
 
 func reinstall(t *testing.T, h *lab.Hypervisor, dir string) {
-	must(t, h, "systemctl", "disable", "--now", "sessiondbd")
+	off := []string{"sessiondbd.service", "sessiondbd-backup.timer"}
+	must(t, h, append([]string{"systemctl", "disable", "--now"}, off...)...)
 	apt(t, h, "install --reinstall ./"+filepath.Base(debPath(dir, newVersion, runtime.GOARCH)))
-	if active, enabled := property(t, h, "sessiondbd", "ActiveState"), property(t, h, "sessiondbd", "UnitFileState"); active != "inactive" || enabled != "disabled" {
-		t.Errorf("sessiondbd.service is %s and %s again", active, enabled)
+	for _, unit := range off {
+		if active, enabled := property(t, h, unit, "ActiveState"), property(t, h, unit, "UnitFileState"); active != "inactive" || enabled != "disabled" {
+			t.Errorf("%s is %s and %s again", unit, active, enabled)
+		}
 	}
-	must(t, h, "systemctl", "enable", "--now", "sessiondbd")
+	must(t, h, append([]string{"systemctl", "enable", "--now"}, off...)...)
 }
 
 func bootPackage(t *testing.T, h *lab.Hypervisor, _ string) {

@@ -325,4 +325,6 @@ func (h serviceHost) overTCP() {
 	if n := h.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE usename = 'dbadmin' AND client_addr = '127.0.0.1'"); n != "1" {
 		h.t.Errorf("%s connections over TCP", n)
 	}
+	must(h.t, h.Hypervisor, "systemctl", "start", "sessiondbd-backup.service")
+	must(h.t, h.Hypervisor, "systemctl", "start", "sessiondbd-backup-verify.service")
 }

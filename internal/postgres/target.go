@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +60,16 @@ func NewTarget(url, database string) (Target, error) {
 		cfg.Database = "postgres"
 	}
 	return Target{cfg, database, tlsEnv(url)}, nil
+}
+
+// OverNetwork says whether any of the servers that may be connected to is reached over the network.
+func (t Target) OverNetwork() bool {
+	over := func(host string, port uint16) bool {
+		network, _ := pgconn.NetworkAddress(host, port)
+		return network != "unix"
+	}
+	return over(t.maintenance.Host, t.maintenance.Port) ||
+		slices.ContainsFunc(t.maintenance.Fallbacks, func(f *pgconn.FallbackConfig) bool { return over(f.Host, f.Port) })
 }
 
 // Database is the name of the session database.

@@ -350,6 +350,20 @@ lib.mapAttrs (_: parts: { imports = lib.toList parts; }) {
   };
 
   own-backup = on { settings.backup = { }; };
+  own-backup-off = on { settings.backup = null; };
+  own-backup-of-another = [
+    (on { })
+    {
+      services.postgresqlBackup = {
+        enable = true;
+        databases = [ "another" ];
+      };
+    }
+  ];
+  backup-of-all = [
+    (on { })
+    { services.postgresqlBackup.enable = true; }
+  ];
   own-backup-elsewhere = on {
     settings.backup = {
       directory = "/srv/backups";
