@@ -2,8 +2,6 @@ package firewall
 
 import (
 	"encoding/binary"
-	"fmt"
-	"net"
 	"net/netip"
 
 	"github.com/mdlayher/netlink"
@@ -13,25 +11,9 @@ import (
 // addresses maps each address of this machine to the name of its interface, with two questions to the kernel whatever
 // the number of interfaces. Of two that hold the same address the one with the lower index counts.
 func addresses() (map[netip.Addr]string, error) {
-	links, err := net.Interfaces()
+	names, msgs, err := routeDump(unix.RTM_GETADDR, unix.SizeofIfAddrmsg, "list of addresses")
 	if err != nil {
-		return nil, fmt.Errorf("list of interfaces: %w", err)
-	}
-	names := make(map[int]string, len(links))
-	for _, l := range links {
-		names[l.Index] = l.Name
-	}
-	c, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
-	if err != nil {
-		return nil, netlinkError("rtnetlink", err)
-	}
-	defer c.Close()
-	msgs, err := c.Execute(netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_GETADDR, Flags: netlink.Request | netlink.Dump},
-		Data:   make([]byte, unix.SizeofIfAddrmsg), // AF_UNSPEC: both families
-	})
-	if err != nil {
-		return nil, netlinkError("rtnetlink: list of addresses", err)
+		return nil, err
 	}
 	out := make(map[netip.Addr]string, len(msgs))
 	holder := map[netip.Addr]int{}

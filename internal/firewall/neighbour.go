@@ -2,7 +2,6 @@ package firewall
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net"
 	"net/netip"
 
@@ -21,25 +20,9 @@ type Neighbour struct {
 
 // Neighbours lists whom the kernel knows, over both families. Everybody may ask, and asking talks to nobody.
 func Neighbours() ([]Neighbour, error) {
-	links, err := net.Interfaces()
+	names, msgs, err := routeDump(unix.RTM_GETNEIGH, unix.SizeofNdMsg, "list of neighbours")
 	if err != nil {
-		return nil, fmt.Errorf("list of interfaces: %w", err)
-	}
-	names := make(map[int]string, len(links))
-	for _, l := range links {
-		names[l.Index] = l.Name
-	}
-	c, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
-	if err != nil {
-		return nil, netlinkError("rtnetlink", err)
-	}
-	defer c.Close()
-	msgs, err := c.Execute(netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_GETNEIGH, Flags: netlink.Request | netlink.Dump},
-		Data:   make([]byte, unix.SizeofNdMsg), // AF_UNSPEC: both families
-	})
-	if err != nil {
-		return nil, netlinkError("rtnetlink: list of neighbours", err)
+		return nil, err
 	}
 	var list []Neighbour
 	for _, m := range msgs {
