@@ -13,6 +13,10 @@ var earlyTroubles = []trouble{
 		says: "idx_session_parent", remedy: "sudo sessiondbd apply", vm: "vm1",
 	},
 	{
+		name: "a database that is gone", do: "runuser -u postgres -- psql -qc 'ALTER DATABASE sessiondb RENAME TO away'", undo: "runuser -u postgres -- psql -qc 'ALTER DATABASE away RENAME TO sessiondb'",
+		area: operate.AreaDatabase, severity: operate.Broken, says: "is gone", remedy: "sudo sessiondbd apply --accept-new-database", vm: "vm1", ends: "schema",
+	},
+	{
 		name: "an old oneshot while PostgreSQL is down", area: operate.AreaUnits, severity: operate.Risk,
 		do:   "printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/set-sessionuser-password.service; systemctl daemon-reload; systemctl stop postgresql@15-main",
 		undo: "sudo systemctl disable --now set-sessionuser-password.service; rm -f /etc/systemd/system/set-sessionuser-password.service; systemctl daemon-reload; systemctl start postgresql@15-main; systemctl stop sessiondbd-firewall", // which PostgreSQL has pulled in
@@ -59,6 +63,14 @@ var databaseTroubles = []trouble{
 		says: "role/sessionuser differs from the config: password", remedy: "sudo sessiondbd apply", vm: "vm1", ends: "password",
 	},
 	{
+		name: "a password that somebody changed", do: inDatabase + `"ALTER ROLE sessionuser PASSWORD 'another'"`, area: operate.AreaDatabase, severity: operate.Broken,
+		says: "role/sessionuser differs from the config: password", remedy: "sudo sessiondbd apply", vm: "vm1", ends: "password",
+	},
+	{
+		name: "a role that is not there", do: inDatabase + `"ALTER ROLE sessionuser RENAME TO away"`, undo: inDatabase + `"ALTER ROLE away RENAME TO sessionuser"`,
+		area: operate.AreaDatabase, severity: operate.Broken, says: "role/sessionuser differs from the config", remedy: "sudo sessiondbd apply", vm: "vm1", ends: "role",
+	},
+	{
 		name: "a role that has expired", do: inDatabase + `"ALTER ROLE sessionuser VALID UNTIL '2020-01-01'"`, area: operate.AreaDatabase, severity: operate.Broken,
 		says: "role/sessionuser differs", remedy: "sudo sessiondbd apply", vm: "vm1", ends: "role",
 	},
@@ -101,6 +113,14 @@ var databaseTroubles = []trouble{
 	{
 		name: "no way in for a restore", do: `sed -i.own -E 's/^host +all +all +(127|::1)/# &/' /etc/postgresql/*/main/pg_hba.conf; ` + reloadsHBA, undo: `for f in /etc/postgresql/*/main/pg_hba.conf; do cat $f.own >$f; rm $f.own; done; ` + reloadsHBA,
 		area: operate.AreaBackups, severity: operate.Risk, says: "sessiondbd_restore, the role that executes a dump, cannot log in", remedy: "put at the end of pg_hba.conf: host  all  sessiondbd_restore  127.0.0.1/32  scram-sha-256",
+	},
+	{
+		name: "a line that keeps a restore out", do: `sed -i '1i host all all 127.0.0.1/32 reject\nhost all all ::1/128 reject' ` + hbaFile + "; " + reloadsHBA, undo: "sed -i 1,2d " + hbaFile + "; " + reloadsHBA,
+		area: operate.AreaBackups, severity: operate.Risk, says: "sessiondbd_restore, the role that executes a dump, cannot log in", remedy: "put above " + hbaFile + ":1 (host all all 127.0.0.1/32 reject): host  all  sessiondbd_restore",
+	},
+	{
+		name: "a folder for backups that nobody may look into", do: withConfig("backup: {directory: /root/backups}"), undo: noConfig,
+		area: operate.AreaDisk, severity: operate.Unseen, says: "/root/backups: permission denied",
 	},
 	{
 		name: "an old oneshot", do: "printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/set-sessionuser-password.service; systemctl daemon-reload",

@@ -2,7 +2,12 @@
 
 package main
 
-import "sessiondbd/internal/operate"
+import (
+	"fmt"
+	"strings"
+
+	"sessiondbd/internal/operate"
+)
 
 // What is written between the quotes of a config is put into place, and taken away again, like this.
 func withConfig(text string) string {
@@ -10,6 +15,15 @@ func withConfig(text string) string {
 }
 
 const noConfig = ": >/etc/sessiondbd/config.yaml\n"
+
+// lost are networks whose gateways no host has.
+func lost(n int) string {
+	var list strings.Builder
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&list, "\n  - {name: n%d, subnet: 198.18.%d.0/24, gateway: 198.18.%d.1}", i, i, i)
+	}
+	return list.String()
+}
 
 // serviceTroubles are made while the daemons run.
 var serviceTroubles = []trouble{
@@ -52,6 +66,11 @@ var serviceTroubles = []trouble{
 	{
 		name: "PostgreSQL hangs", do: "kill -STOP $(head -1 /var/lib/postgresql/15/main/postmaster.pid)", undo: "kill -CONT $(head -1 /var/lib/postgresql/15/main/postmaster.pid)",
 		area: operate.AreaPostgreSQL, severity: operate.Broken, says: "does not answer", remedy: "postgresql@15-main", vm: "vm2", ends: "listener",
+	},
+	{
+		name: "PostgreSQL cannot start", do: "echo 'shared_buffers = 1' >>/etc/postgresql/15/main/postgresql.conf; systemctl restart postgresql@15-main || true",
+		undo: "sed -i '$d' /etc/postgresql/15/main/postgresql.conf; sudo systemctl restart postgresql@15-main.service", area: operate.AreaPostgreSQL, severity: operate.Broken,
+		says: "postgresql@15-main.service is failed", remedy: "sudo systemctl restart postgresql@15-main.service    # why it is not up", vm: "vm2", ends: "listener",
 	},
 	{
 		name: "the user of the config is not there", do: withConfig("database: {os_user: nobodyhere}"), undo: noConfig,
@@ -106,6 +125,17 @@ var networkTroubles = []trouble{
 		name: "nobody answers at a gateway", undo: "nft delete table ip loop", area: operate.AreaServer, severity: operate.Broken,
 		do:   `nft 'table ip loop { chain input { type filter hook input priority 20; iifname "lo" ip daddr 10.2.0.1 tcp dport 5432 reject with tcp reset; }; }'`,
 		says: "PostgreSQL does not answer on 10.2.0.1 (vm2), port 5432: connect: connection refused", remedy: "ss -ltnp 'sport = :5432'", vm: "vm2", ends: "listener",
+	},
+	{
+		name: "somebody else answers at a gateway", area: operate.AreaServer, severity: operate.Broken,
+		do: "systemd-run -q --unit=parrot systemd-socket-activate -a --inetd -l 81 sh -c 'head -c 8 >/dev/null; echo hello'\n" +
+			`nft 'table ip loop { chain output { type nat hook output priority -100; ip daddr 10.2.0.1 tcp dport 5432 redirect to :81; }; }'`,
+		undo: "nft delete table ip loop; systemctl stop parrot",
+		says: "10.2.0.1 (vm2), port 5432: what answers there is not PostgreSQL", remedy: "ss -ltnp 'sport = :5432'", vm: "vm2", ends: "listener",
+	},
+	{
+		name: "many gateways that are gone", do: withConfig("networks:" + lost(12)), undo: noConfig,
+		area: operate.AreaNetworks, severity: operate.Broken, says: "n10 (198.18.10.1) and 2 more", remedy: "# and so on",
 	},
 	{
 		name: "another port than the firewall guards", do: withConfig("firewall: {port: 5433}"), undo: noConfig, area: operate.AreaServer, severity: operate.Broken,
