@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,38 @@ func (x trouble) provoke(t *testing.T, h *lab.Hypervisor) {
 	})
 }
 
+// hopTrouble is what makes a hop of a VM's way doubtful, without an end there.
+type hopTrouble struct {
+	name, do, undo string
+	vm, hop        string
+	pass           operate.Pass
+	says           string
+}
+
+func (x hopTrouble) met(d operate.Diagnosis) bool {
+	return slices.ContainsFunc(d.Way.Hops, func(h operate.Hop) bool {
+		return h.Name == x.hop && h.Pass == x.pass && strings.Contains(h.Saw, x.says)
+	})
+}
+
+func (x hopTrouble) provoke(t *testing.T, h *lab.Hypervisor) {
+	t.Helper()
+	if x.met(diagnosis(t, h, "--vm", x.vm)) {
+		t.Fatal("it is met before it is made")
+	}
+	sh(t, h, x.do)
+	if d := diagnosis(t, h, "--vm", x.vm); !x.met(d) {
+		t.Errorf("no hop %s with %q in\n%s", x.hop, x.says, asText(d))
+	}
+	if x.undo == "" {
+		return
+	}
+	sh(t, h, x.undo)
+	if d := diagnosis(t, h, "--vm", x.vm); x.met(d) {
+		t.Errorf("not mended by: %s\n%s", x.undo, asText(d))
+	}
+}
+
 func asText(d operate.Diagnosis) string {
 	var b strings.Builder
 	_ = d.Text(&b, false)
@@ -165,6 +198,9 @@ func TestDoctor(t *testing.T) {
 	lingering := linger(t, h)
 	for _, x := range append(networkTroubles, databaseTroubles...) {
 		t.Run(x.name, func(t *testing.T) { x.provoke(t, h) })
+	}
+	for _, x := range hopTroubles {
+		t.Run("hop: "+x.name, func(t *testing.T) { x.provoke(t, h) })
 	}
 	t.Run("old transaction, slow query", func(t *testing.T) { lingering(t) })
 	t.Run("not root", func(t *testing.T) { doctorAsNobody(t, h) })

@@ -146,3 +146,42 @@ var networkTroubles = []trouble{
 		area: operate.AreaNetworks, severity: operate.Broken, says: "br-vm4", vm: "vm5", ends: "interface", // the finding is another's: a VM may be off
 	},
 }
+
+// hopTroubles are no findings, or not of one VM alone: a hop of its way is in doubt, or not seen.
+var hopTroubles = []hopTrouble{
+	{
+		name: "a VM that does not answer", do: "ip neigh flush dev br-vm3; ip neigh replace 10.3.0.9 dev br-vm3 nud failed", undo: "ip neigh flush dev br-vm3",
+		vm: "vm3", hop: "neighbour", pass: operate.Doubt, says: "asked for 10.3.0.9 and got no answer",
+	},
+	{
+		name: "a VM that nobody has met", do: "ip neigh flush dev br-vm1", vm: "vm1", hop: "neighbour", pass: operate.Doubt, says: "nobody of 10.1.0.0/24 has been met lately",
+	},
+	{
+		name: "no firewall of ours", do: withConfig("firewall: {backend: off}"), undo: noConfig, vm: "vm3", hop: "guard", pass: operate.Doubt, says: "somebody else decides",
+	},
+	{
+		name: "no guard", do: "nft flush ruleset", undo: "sessiondbd apply --only firewall", vm: "vm3", hop: "guard", pass: operate.Doubt, says: "nobody is kept out",
+	},
+	{
+		name: "no allow", do: "iptables -D INPUT 1", undo: "sessiondbd apply --only firewall", vm: "vm3", hop: "allow", pass: operate.Doubt, says: "does not accept it",
+	},
+	{
+		name: "a chain of others that cannot be read", do: "nft 'table inet other { chain input { type filter hook input priority 10; policy drop; ct mark 1 accept; iifname \"lo\" accept; }; }'; mv /usr/sbin/nft /usr/sbin/nft.off",
+		undo: "mv /usr/sbin/nft.off /usr/sbin/nft; nft delete table inet other", vm: "vm3", hop: "other chains", pass: operate.Doubt, says: "drops by policy and cannot be read",
+	},
+	{
+		name: "no gateway to be called", do: "ip addr del 10.3.0.1/24 dev br-vm3", undo: "ip addr add 10.3.0.1/24 dev br-vm3", vm: "vm3", hop: "listener", pass: operate.NotSeen, says: "10.3.0.1:5432 is not there to be called",
+	},
+	{
+		name: "a line that asks for no password", do: "sed -i '1i host sessiondb sessionuser 10.3.0.0/24 trust' /etc/postgresql/15/main/pg_hba.conf",
+		undo: "sed -i 1d /etc/postgresql/15/main/pg_hba.conf", vm: "vm3", hop: operate.AreaHBA, pass: operate.Doubt, says: "lets it in without a password",
+	},
+	{
+		name: "a password that somebody set", do: "mv " + credentialFile + " /root/password", undo: "mv /root/password " + credentialFile,
+		vm: "vm3", hop: "password", pass: operate.Doubt, says: "one that somebody set",
+	},
+	{
+		name: "the documented password", do: "mv " + credentialFile + " /root/password; " + inDatabase + `"ALTER ROLE sessionuser PASSWORD 'sessionpass123'"`,
+		undo: "mv /root/password " + credentialFile + "; sessiondbd apply --only database", vm: "vm3", hop: "password", pass: operate.Doubt, says: "the documented initial one",
+	},
+}
