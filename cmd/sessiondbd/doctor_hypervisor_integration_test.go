@@ -100,17 +100,17 @@ func (x trouble) provoke(t *testing.T, h *lab.Hypervisor) {
 	})
 }
 
-// hopTrouble is what makes a hop of a VM's way doubtful, without an end there.
+// hopTrouble is what a hop of a VM's way has to tell of.
 type hopTrouble struct {
 	name, do, undo string
 	vm, hop        string
 	pass           operate.Pass
-	says           string
+	says, remedy   string
 }
 
 func (x hopTrouble) met(d operate.Diagnosis) bool {
 	return slices.ContainsFunc(d.Way.Hops, func(h operate.Hop) bool {
-		return h.Name == x.hop && h.Pass == x.pass && strings.Contains(h.Saw, x.says)
+		return h.Name == x.hop && h.Pass == x.pass && strings.Contains(h.Saw, x.says) && strings.Contains(h.Remedy, x.remedy)
 	})
 }
 

@@ -170,6 +170,12 @@ var hopTroubles = []hopTrouble{
 		undo: "mv /usr/sbin/nft.off /usr/sbin/nft; nft delete table inet other", vm: "vm3", hop: "other chains", pass: operate.Doubt, says: "drops by policy and cannot be read",
 	},
 	{
+		name: "chains of others for VMs whose names begin alike", undo: "nft delete table inet one; nft delete table inet two\n" + noConfig,
+		do: withConfig("networks: [{name: vm30, subnet: 10.4.0.0/24, gateway: 10.4.0.1}, {name: vm3, subnet: 10.3.0.0/24, gateway: 10.3.0.1}]") +
+			`nft 'table inet one { chain input { type filter hook input priority 10; iifname "br-vm4" drop; }; }; table inet two { chain input { type filter hook input priority 11; iifname "br-vm3" drop; }; }'`,
+		vm: "vm3", hop: "other chains", pass: operate.Ends, says: "inet two input drops vm3", remedy: "nft 'insert rule inet two input",
+	},
+	{
 		name: "no gateway to be called", do: "ip addr del 10.3.0.1/24 dev br-vm3", undo: "ip addr add 10.3.0.1/24 dev br-vm3", vm: "vm3", hop: "listener", pass: operate.NotSeen, says: "10.3.0.1:5432 is not there to be called",
 	},
 	{

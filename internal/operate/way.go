@@ -158,7 +158,7 @@ func (c *Case) others(w *Way, p firewall.Passage, n firewall.Network) {
 	}
 	switch {
 	case len(p.Droppers) > 0:
-		w.add("other chains", Ends, names(p.Droppers)+" drops "+n.Name, c.warned(n.Name))
+		w.add("other chains", Ends, names(p.Droppers)+" drops "+n.Name, c.warned(p.Droppers[0]))
 	case len(p.Unread) > 0:
 		w.add("other chains", Doubt, names(p.Unread)+" drops by policy and cannot be read", "sudo apt install nftables")
 	case len(c.Rules.Others) > 0:
@@ -166,10 +166,10 @@ func (c *Case) others(w *Way, p firewall.Passage, n firewall.Network) {
 	}
 }
 
-// warned is the remedy that the plan has for a network which a chain of others drops.
-func (c *Case) warned(name string) string {
+// warned is the remedy that the plan has for a chain of others which drops VMs.
+func (c *Case) warned(b firewall.BaseChain) string {
 	for _, r := range c.FirewallPlan.Resources {
-		if i := slices.IndexFunc(r.Warnings, func(w warning) bool { return w.Impairs && strings.Contains(w.Summary, name) }); i >= 0 {
+		if i := slices.IndexFunc(r.Warnings, func(w warning) bool { return w.Impairs && strings.HasPrefix(w.Summary, "chain "+b.String()+" ") }); i >= 0 {
 			return r.Warnings[i].Remedy
 		}
 	}
