@@ -275,6 +275,9 @@ func doctorAsNobody(t *testing.T, h *lab.Hypervisor) {
 	if len(d.Way.Hops) < 5 || d.Way.Hops[0].Pass != operate.Passes || d.Way.Ends != "" {
 		t.Errorf("the way: %+v", d.Way)
 	}
+	if text := asText(d); strings.Contains(text, "nothing ends it here") || !strings.Contains(text, "\nunknown: ") {
+		t.Errorf("it is open, though nobody has looked:\n%s", text)
+	}
 }
 
 // chapterRuns runs every line of a chapter of the README, which has to succeed.

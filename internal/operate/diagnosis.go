@@ -3,6 +3,7 @@ package operate
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -83,10 +84,13 @@ func (w Way) text(b *strings.Builder, p paint) {
 			b.WriteString(rest + "→ " + strings.ReplaceAll(h.Remedy, "\n", "\n  "+rest) + "\n")
 		}
 	}
-	if w.Ends == "" {
-		fmt.Fprintf(b, "%s: nothing ends it here. What is left is in the VM: sudo sessiondbd connect-info %s\n", p.in(green, "open"), w.VM)
-	} else {
+	switch {
+	case w.Ends != "":
 		fmt.Fprintf(b, "%s at: %s\n", p.in(red, "ends"), w.Ends)
+	case slices.ContainsFunc(w.Hops, func(h Hop) bool { return h.Pass == NotSeen }):
+		fmt.Fprintf(b, "%s: whether it is open; it may end where nobody could look\n", p.in(yellow, "unknown"))
+	default:
+		fmt.Fprintf(b, "%s: nothing ends it here. What is left is in the VM: sudo sessiondbd connect-info %s\n", p.in(green, "open"), w.VM)
 	}
 }
 
