@@ -22,6 +22,7 @@ func catalogueQueries(want Catalogue, o *Observation) []postgres.Query {
 	var defaults []defaultRow
 	var constraints []constraintRow
 	var indexes []indexRow
+	var triggers []triggerRow
 	return []postgres.Query{
 		q("the types", &types, nil, `SELECT oid, typname AS name, typtype AS kind, pg_get_userbyid(typowner) AS owner
 			FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typname = ANY ($1::name[])`, names(want.Enums, Enum.id)),
@@ -38,12 +39,10 @@ func catalogueQueries(want Catalogue, o *Observation) []postgres.Query {
 			pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE d.adrelid END) AS default
 			FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
 			WHERE d.adrelid = to_regclass('public.session')`),
-		q("the constraints", &constraints, nil, `SELECT conname AS name, contype AS kind, conindid AS index, conkey AS columns,
+		q("the constraints", &constraints, nil, `SELECT oid, conname AS name, contype AS kind, conindid AS index, conkey AS columns,
 			CASE contype WHEN 'c' THEN '' ELSE pg_get_constraintdef(oid) END AS definition, convalidated AS validated
 			FROM pg_constraint WHERE conrelid = to_regclass('public.session')`),
-		q("the indexes", &indexes, func() {
-			c.Columns, c.Constraints, c.Indexes = columnsOf(columns, defaults, constraints), constraintsOf(constraints), indexesOf(indexes, constraints)
-		},
+		q("the indexes", &indexes, nil,
 			`SELECT i.indexrelid AS oid, c.relname AS name, i.indisvalid AS valid, i.indisready AS ready
 			FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass('public.session')`),
 		q("the functions", &c.Functions, func() { functionsOf(c.Functions) }, `SELECT proname AS name, pg_get_userbyid(proowner) AS owner,
@@ -51,8 +50,12 @@ func catalogueQueries(want Catalogue, o *Observation) []postgres.Query {
 				AND t.tgrelid IS DISTINCT FROM to_regclass('public.session')) AS shared
 			FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY ($1::name[])
 			AND pronargs = 0 AND prokind = 'f'`, names(want.Functions, func(f Function) string { return strings.TrimSuffix(f.Name, "()") })),
-		q("the triggers", &c.Triggers, func() { byName(c.Triggers, Trigger.id) }, `SELECT tgname AS name, pg_get_triggerdef(oid) AS definition,
-			tgenabled AS enabled FROM pg_trigger WHERE tgrelid = to_regclass('public.session') AND NOT tgisinternal`),
+		// Those of foreign keys are PostgreSQL's own; of them only whether they fire is asked.
+		q("the triggers", &triggers, func() {
+			c.Columns, c.Constraints, c.Indexes = columnsOf(columns, defaults, constraints), constraintsOf(constraints, triggers), indexesOf(indexes, constraints)
+			c.Triggers = triggersOf(triggers)
+		}, `SELECT tgname AS name, tgconstraint AS constraint, tgisinternal AS internal, tgenabled AS enabled,
+			CASE WHEN NOT tgisinternal THEN pg_get_triggerdef(oid) END AS definition FROM pg_trigger WHERE tgrelid = to_regclass('public.session')`),
 		definitionQuery(o),
 		buildingQuery(o),
 		checkQuery(o),
@@ -97,12 +100,20 @@ type (
 		Default string `json:"default"`
 	}
 	constraintRow struct {
+		OID        string   `json:"oid"`
 		Name       string   `json:"name"`
 		Kind       string   `json:"kind"`
 		Index      string   `json:"index"`
 		Columns    []string `json:"columns"` // their numbers
 		Definition string   `json:"definition"`
 		Validated  bool     `json:"validated"`
+	}
+	triggerRow struct {
+		Name       string `json:"name"`
+		Definition string `json:"definition"`
+		Enabled    string `json:"enabled"`
+		Constraint string `json:"constraint"` // an OID
+		Internal   bool   `json:"internal"`
 	}
 	indexRow struct {
 		OID   string `json:"oid"`
@@ -156,14 +167,30 @@ func columnsOf(rows []columnRow, defaults []defaultRow, constraints []constraint
 }
 
 // constraintsOf leaves out the valid NOT NULL ones that PostgreSQL 18 keeps there: they are the columns'.
-func constraintsOf(rows []constraintRow) []Constraint {
+func constraintsOf(rows []constraintRow, triggers []triggerRow) []Constraint {
 	all := []Constraint{}
 	for _, r := range rows {
 		if r.Kind != "n" || !r.Validated {
-			all = append(all, Constraint{Name: r.Name, Definition: r.Definition, Validated: r.Validated})
+			all = append(all, Constraint{Name: r.Name, Definition: r.Definition, Validated: r.Validated, Off: slices.ContainsFunc(triggers, func(t triggerRow) bool {
+				return t.Constraint == r.OID && !t.fires()
+			})})
 		}
 	}
 	byName(all, Constraint.id)
+	return all
+}
+
+// fires says whether it does for whoever writes here (pg_trigger.tgenabled).
+func (t triggerRow) fires() bool { return t.Enabled == "O" || t.Enabled == "A" }
+
+func triggersOf(rows []triggerRow) []Trigger {
+	all := []Trigger{}
+	for _, r := range rows {
+		if !r.Internal {
+			all = append(all, Trigger{r.Name, r.Definition, r.Enabled})
+		}
+	}
+	byName(all, Trigger.id)
 	return all
 }
 

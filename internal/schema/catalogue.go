@@ -40,11 +40,13 @@ type Column struct {
 }
 
 // Constraint is a row of pg_constraint. Of the NOT NULL ones, which PostgreSQL 18 keeps there, only those that are not valid:
-// the others are the column's.
+// the others are the column's. Off says that it is a foreign key some of whose triggers do not fire: PostgreSQL goes on to call it
+// valid.
 type Constraint struct {
 	Name       string `json:"name"`
 	Definition string `json:"definition"`
 	Validated  bool   `json:"validated"`
+	Off        bool   `json:"off,omitempty"`
 }
 
 // Index is a row of pg_index. Constraint marks the index of a constraint, which comes and goes with that.

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sessiondbd/internal/plan"
@@ -89,7 +90,7 @@ func (d *differ) constraints() {
 			have = d.renamed(&r, want)
 		}
 		switch foreign := strings.HasPrefix(want.Definition, "FOREIGN KEY"); {
-		case foreign && (have == nil || !have.Validated) && d.orphans() > 0:
+		case foreign && (have == nil || !have.Validated || have.Off) && d.orphans() > 0:
 			r.Refuse(fmt.Sprintf("%d rows name a parent that does not exist: whether to restore the parents or to forget them is not ours to guess", d.orphans()),
 				"see them: sudo -u postgres psql -d "+d.goal.Database+" -c \"SELECT s.* FROM session s WHERE parent IS NOT NULL AND NOT EXISTS (SELECT FROM session p WHERE p.id = s.parent)\"; to forget the parents, the same WHERE in an UPDATE … SET parent = NULL; then sudo sessiondbd apply")
 		case have == nil && foreign:
@@ -101,6 +102,11 @@ func (d *differ) constraints() {
 		case strings.TrimSuffix(have.Definition, " NOT VALID") != want.Definition:
 			r.Refuse(fmt.Sprintf("constraint %s is %s, documented is %s", want.Name, have.Definition, want.Definition),
 				"as postgres in the session database: "+table+"DROP CONSTRAINT "+want.Name+"; then sudo sessiondbd apply")
+		case foreign && have.Off:
+			// Made anew: PostgreSQL does not look at the rows that came while its triggers were off.
+			r.Add(plan.Update, "enforced", "its triggers are off", want.Definition+" NOT VALID", "until it is, parents go before their children",
+				sql(table+"DROP CONSTRAINT "+want.Name+", ADD CONSTRAINT "+want.Name+" "+want.Definition+" NOT VALID"))
+			r.Add(plan.Run, "validation", "NOT VALID", "valid", "reads the table once; writers go on meanwhile; fails on a parent that does not exist", sql(table+"VALIDATE CONSTRAINT "+want.Name))
 		case !have.Validated:
 			r.Add(plan.Run, "validation", "NOT VALID", "valid", "reads the table once; writers go on meanwhile", sql(table+"VALIDATE CONSTRAINT "+want.Name))
 		}
@@ -110,10 +116,22 @@ func (d *differ) constraints() {
 		ours := strings.HasPrefix(have.Name, "sessiondbd_") || strings.HasPrefix(have.Definition, "NOT NULL ")
 		if !ours && find(d.want.Constraints, have.Name, Constraint.id) == nil && !d.twinOfConstraint(have) {
 			r := d.resource(have.Name)
-			r.Warn("a constraint that is not ours: "+have.Definition, "nothing to do if it is meant")
+			remedy := "nothing to do if it is meant"
+			if onward(have.Definition) {
+				remedy = "whoever deletes a session changes others by it, and sudo sessiondbd prune refuses to; if it is not meant, sudo -u postgres psql -d " + d.goal.Database +
+					" -c 'ALTER TABLE public.session DROP CONSTRAINT " + postgres.QuoteIdent(have.Name) + "'"
+			}
+			r.Warn("a constraint that is not ours: "+have.Definition, remedy)
 			d.add(r)
 		}
 	}
+}
+
+// onward says whether a foreign key has sessions change or go with what they refer to.
+func onward(definition string) bool {
+	return strings.HasPrefix(definition, "FOREIGN KEY") && slices.ContainsFunc([]string{"CASCADE", "SET NULL", "SET DEFAULT"}, func(action string) bool {
+		return strings.Contains(definition, " ON DELETE "+action)
+	})
 }
 
 // renamed finds the wanted constraint under another name and gives it ours.

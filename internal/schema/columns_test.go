@@ -43,7 +43,7 @@ var columnRows = []row{
 		name: "a repair of NULLs that was killed after validating", have: func(o *Observation) {
 			column(o, "updated_at").NotNull = false
 			o.Nulls = []nulls{{}}
-			o.Catalogue.Constraints = append(o.Catalogue.Constraints, Constraint{"sessiondbd_updated_at_not_null", "CHECK ((updated_at IS NOT NULL))", true})
+			o.Catalogue.Constraints = append(o.Catalogue.Constraints, Constraint{"sessiondbd_updated_at_not_null", "CHECK ((updated_at IS NOT NULL))", true, false})
 		},
 		want: []string{
 			"update schema/session.updated_at nullability: NULL -> NOT NULL",
@@ -53,7 +53,7 @@ var columnRows = []row{
 	},
 	{
 		name: "a repair of NULLs that was killed before its last step", have: func(o *Observation) {
-			o.Catalogue.Constraints = append(o.Catalogue.Constraints, Constraint{"sessiondbd_updated_at_not_null", "CHECK ((updated_at IS NOT NULL))", true})
+			o.Catalogue.Constraints = append(o.Catalogue.Constraints, Constraint{"sessiondbd_updated_at_not_null", "CHECK ((updated_at IS NOT NULL))", true, false})
 		},
 		want: []string{"delete schema/session.updated_at check: CHECK ((updated_at IS NOT NULL… -> "},
 		twin: func(*Observation) {},
@@ -98,7 +98,7 @@ var columnRows = []row{
 			o.Cluster[0].Version = 180004
 			column(o, "created_at").NotNull = false
 			o.Nulls = []nulls{{}}
-			o.Catalogue.Constraints = append(o.Catalogue.Constraints, Constraint{"session_created_at_not_null", "NOT NULL created_at NOT VALID", false})
+			o.Catalogue.Constraints = append(o.Catalogue.Constraints, Constraint{"session_created_at_not_null", "NOT NULL created_at NOT VALID", false, false})
 		},
 		want: []string{"run schema/session.created_at validation: NOT VALID -> valid"},
 		twin: func(*Observation) {},

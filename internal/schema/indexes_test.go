@@ -59,6 +59,24 @@ var indexRows = []row{
 		twin: func(*Observation) {},
 	},
 	{
+		name: "a foreign key whose triggers are off", have: func(o *Observation) {
+			find(o.Catalogue.Constraints, "session_parent_fkey", Constraint.id).Off = true
+		},
+		want: []string{
+			"update schema/session_parent_fkey enforced: its triggers are off -> FOREIGN KEY (parent) REFERENCE…",
+			"run schema/session_parent_fkey validation: NOT VALID -> valid",
+		},
+		twin: func(o *Observation) { find(o.Catalogue.Constraints, "session_pkey", Constraint.id).Off = true },
+	},
+	{
+		name: "a foreign key whose triggers were off when orphans came", have: func(o *Observation) {
+			find(o.Catalogue.Constraints, "session_parent_fkey", Constraint.id).Off = true
+			o.Orphans = []count{{Rows: 3}}
+		},
+		want: []string{"refuse schema/session_parent_fkey: 3 rows name a parent that does not exist: whether to restore the parents or to forget them is not ours to guess"},
+		twin: func(o *Observation) { o.Orphans = []count{{}} },
+	},
+	{
 		name: "no foreign key", have: func(o *Observation) {
 			o.Catalogue.Constraints = without(o.Catalogue.Constraints, "session_parent_fkey", Constraint.id)
 		},

@@ -97,7 +97,7 @@ func IdentityQueries(database string, o *Observation) []postgres.Query {
 
 func (o *Observation) hasHistory() bool { return len(o.History) == 1 && o.History[0].Table }
 
-// lacksParentKey says whether there is no valid foreign key on parent, though there are the columns that it is about.
+// lacksParentKey says whether there is no valid foreign key on parent that is heeded, though there are the columns that it is about.
 func (o *Observation) lacksParentKey() bool {
 	if t := find(o.Catalogue.Tables, "session", Table.id); t == nil || t.Kind != "r" {
 		return false
@@ -108,7 +108,7 @@ func (o *Observation) lacksParentKey() bool {
 		}
 	}
 	return !slices.ContainsFunc(o.Catalogue.Constraints, func(c Constraint) bool {
-		return c.Validated && strings.HasPrefix(c.Definition, "FOREIGN KEY (parent) REFERENCES public.session(id)")
+		return c.Validated && !c.Off && strings.HasPrefix(c.Definition, "FOREIGN KEY (parent) REFERENCES public.session(id)")
 	})
 }
 
