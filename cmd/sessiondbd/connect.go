@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -51,7 +52,8 @@ func (a *app) connectInfo(ctx context.Context, vm string, opt connectOptions) er
 		return usageError{fmt.Errorf("--format %s: must be one of %s", opt.format, strings.Join(operate.Formats, ", "))}
 	}
 	a.only = database
-	s, err := a.setup(a.parts(), options{look: true})
+	// Who does not want to see the password need not be able to read it.
+	s, err := a.setup(a.parts(), options{look: true, blind: !opt.show && os.Geteuid() != 0})
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (a *app) connectInfo(ctx context.Context, vm string, opt connectOptions) er
 	default:
 		c.Password = string(password)
 		if lookErr == nil && !seen.goals.role.Holds(seen.last.role, r.Name, password) {
-			note("PostgreSQL has another password than %s until: sudo sessiondbd apply --only database", why)
+			note("PostgreSQL has another password than this one (%s) until: sudo sessiondbd apply --only database", why)
 		}
 	}
 	_, err = fmt.Fprint(a.stdout, c.Snippet(opt.format))
@@ -106,9 +108,9 @@ func roleFrom(cfg *config.Config, vm, name string) (config.Role, error) {
 	case !declared:
 		return config.Role{}, usageError{fmt.Errorf("--role %s: the config has no such role", name)}
 	case name == "":
-		name = "no role"
+		return config.Role{}, postgres.NewError(postgres.Refused, fmt.Sprintf("no role of the config may come from %s: see roles[].networks and roles[].access", vm))
 	}
-	return config.Role{}, postgres.NewError(postgres.Refused, fmt.Sprintf("%s of the config may come from %s: see roles[].networks and roles[].access", name, vm))
+	return config.Role{}, postgres.NewError(postgres.Refused, fmt.Sprintf("%s may not come from %s: see roles[].networks and roles[].access in the config", name, vm))
 }
 
 // glance looks at the database once. What it does not see is said by the error.
@@ -140,6 +142,12 @@ func (s setup) knownPassword(r config.Role, seen *databaseHost, lookErr error) (
 		return "", "the config leaves it to somebody else"
 	case errors.Is(lookErr, context.Canceled):
 		return "", lookErr.Error()
+	}
+	if _, exists := seen.last.role.Find(r.Name); lookErr == nil && !exists {
+		return "", "the role is not there yet: sudo sessiondbd apply"
+	}
+	if s.handed || os.Geteuid() == 0 {
+		return "", "somebody has set one that the config does not know"
 	}
 	return "", "somebody has set one that the config does not know; as root also credentials can be read"
 }

@@ -60,6 +60,6 @@ func TestConnectInfoPasswords(t *testing.T) {
 	s.want(exitUsage, []string{"connect-info", "vm1", "--role", "nobody"}, "the config has no such role")
 	s.configure(strings.Replace(config, "networks:", "  - {name: reporting, networks: [vm1], access: readonly}\n  - {name: shut, access: none}\nnetworks:", 1))
 	s.want(exitOK, []string{"connect-info", "vm1", "--role", "reporting"}, "-U reporting")
-	s.want(exitRefused, []string{"connect-info", "vm2", "--role", "reporting"}, "reporting of the config may come from vm2")
+	s.want(exitRefused, []string{"connect-info", "vm2", "--role", "reporting"}, "reporting may not come from vm2")
 	s.want(exitRefused, []string{"connect-info", "vm2", "--role", "shut"}, "roles[].access")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ import (
 type pruneOptions struct {
 	status            []string
 	olderThan         string
+	age               bool // it was given, be it empty: an unset variable in somebody's script
 	dryRun, scheduled bool
 }
 
@@ -28,11 +30,14 @@ func (a *app) pruneCommand() *cobra.Command {
 	var opt pruneOptions
 	c := &cobra.Command{
 		Use: "prune", Short: "delete old finished sessions, beside whoever works with the others", Args: cobra.NoArgs,
-		Long: "Deletes the sessions that retention in the config names: completed or failed, and created long enough ago. Leaves go first; a parent of a session that stays is kept, and counted. Each batch is a transaction of some milliseconds, so that nobody waits long, and after some seconds of them there is a rest; a pause or a signal is heard within a second. Ended anywhere, it leaves nothing half done, and another run goes on. Rows that somebody holds are skipped, and tried again at the end.\n\n" +
+		Long: "Deletes the sessions that retention in the config names: completed or failed, and created long enough ago. Children go first; a parent of a session that stays is kept and counted, and so is a session that another table refers to. Each batch is a transaction of some milliseconds, so that nobody waits long, and after some seconds of them there is a rest; a pause or a signal is heard within a second. Ended anywhere, it leaves nothing half done, and another run goes on. Rows that somebody holds are skipped, and tried again at the end.\n\n" +
 			"Off by default: without retention it does nothing unless --status and --older-than say what. sessiondbd-prune.timer runs it every night, once it is enabled.\n\n" +
-			`JSON: {"dry_run": bool, "status": [], "created_before", "deleted", "parents_kept", "busy", "seconds"}, with --dry-run also {"forecast": {"by_status": [{"status", "rows"}], "oldest", "newest"}}.` + "\n\n" +
+			`JSON: {"dry_run": bool, "status": [], "created_before", "deleted", "parents_kept", "referenced_kept", "busy", "seconds"}, with --dry-run also {"forecast": {"by_status": [{"status", "rows"}], "oldest", "newest"}}.` + "\n\n" +
 			"Exit codes: 0 done, 64 nothing says what to delete, 65 the database or its schema is not the one that sessiondbd keeps, or a write would execute what somebody may change who is no administrator, 69 PostgreSQL unavailable, 75 paused, locked, interrupted or at work already, 77 not permitted, 78 config.",
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.prune(cmd.Context(), opt) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opt.age = cmd.Flags().Changed("older-than")
+			return a.prune(cmd.Context(), opt)
+		},
 	}
 	a.jsonFlag(c)
 	f := c.Flags()
@@ -52,13 +57,16 @@ func (o pruneOptions) retention(r config.Retention) (config.Retention, error) {
 		r.Status = nil
 		for _, s := range o.status {
 			one, err := config.ParseStatus(s)
+			if err == nil && slices.Contains(r.Status, one) {
+				err = fmt.Errorf("%s stands there twice", one)
+			}
 			if err != nil {
 				return r, usageError{fmt.Errorf("--status: %w", err)}
 			}
 			r.Status = append(r.Status, one)
 		}
 	}
-	if o.olderThan != "" {
+	if o.age {
 		d, err := config.ParseOlderThan(o.olderThan)
 		if err != nil {
 			return r, usageError{fmt.Errorf("--older-than: %w", err)}
@@ -111,7 +119,10 @@ func (a *app) nothingToPrune(opt pruneOptions) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if opt.scheduled && !cfg.Retention.Set() && opt.status == nil && opt.olderThan == "" {
+	if opt.scheduled && !cfg.Retention.Set() && opt.status == nil && !opt.age {
+		if a.json {
+			return true, operate.Pruned{Statuses: []string{}}.JSON(a.stdout)
+		}
 		fmt.Fprintln(a.stdout, "Nothing to do: the config has no retention.")
 		return true, nil
 	}

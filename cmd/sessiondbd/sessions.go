@@ -13,7 +13,7 @@ func (a *app) sessions(ctx context.Context) error {
 		return usageError{errors.New("--sessions is about the database, not the firewall")}
 	}
 	a.only = database
-	s, err := a.setup(a.parts(), options{look: true})
+	s, err := a.setup(a.parts(), options{look: true, blind: true})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,18 @@ func TestSessions(t *testing.T) {
 		r := s.runIn([]string{"runuser", "-u", "postgres", "--"}, "status", "--sessions")
 		r.check(t, "status --sessions", exitOK, "pending", "(no status)", "impossible: the foreign key", "queries over 5 s: none", "transactions over 30 s: none")
 	})
+	t.Run("who cannot read the password", func(t *testing.T) {
+		config := s.read("config.yaml")
+		s.write("secret", "nobody's business")
+		s.must(os.Chown(s.path("secret"), 0, 0))
+		s.must(os.Chmod(s.path("secret"), 0o600))
+		s.configure(strings.Replace(config, "credential: none-such", "file: secret", 1))
+		as := []string{"runuser", "-u", "postgres", "--"}
+		s.runIn(as, "status", "--sessions").check(t, "status --sessions", exitOK, "pending")
+		s.runIn(as, "connect-info", "vm1").check(t, "connect-info", exitOK, "psql asks for the password")
+		s.runIn(as, "connect-info", "vm1", "--show-password").check(t, "connect-info --show-password", exitConfig, "permission denied")
+		s.configure(config)
+	})
 	t.Run("writes nothing", func(t *testing.T) {
 		before := s.sql("postgres", "SELECT pg_snapshot_xmax(pg_current_snapshot())")
 		s.want(exitOK, []string{"status", "--sessions"})
@@ -81,7 +94,12 @@ func TestSessions(t *testing.T) {
 		if table := seeSessions(t, s).Table; table.Guarded || table.Orphans != 1 {
 			t.Errorf("%+v", table)
 		}
-		s.sql("sessiondb", `DELETE FROM session WHERE parent IS NOT NULL; ALTER TABLE session ENABLE TRIGGER ALL`)
+		s.sql("sessiondb", `ALTER TABLE session ENABLE TRIGGER ALL`)
+		if table := seeSessions(t, s).Table; !table.Guarded || table.Orphans != 1 {
+			t.Errorf("an orphan that came before the key was on again: %+v", table)
+		}
+		s.want(exitOK, []string{"status", "--sessions"}, "while the foreign key on parent was switched off")
+		s.sql("sessiondb", `DELETE FROM session WHERE parent IS NOT NULL`)
 		if table := seeSessions(t, s).Table; !table.Guarded {
 			t.Errorf("%+v", table)
 		}

@@ -41,10 +41,14 @@ func ParseStatus(s string) (Finished, error) {
 	return oneOf(Completed, Failed)(s)
 }
 
+var durationLike = lazy(`^-?\d+(ns|us|ms|s|m|h)$`)
+
 // ParseOlderThan reads how old, counted from created_at, a session must be to be deleted.
 func ParseOlderThan(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	switch {
+	case err != nil && durationLike().MatchString(s): // more than Go can hold
+		return 0, fmt.Errorf("must be from 1h to 87600h, not %s", clip(s))
 	case err != nil:
 		return 0, fmt.Errorf("must be a duration with its unit, such as 720h for 30 days, not %s", clip(s))
 	case d < leastRetention || d > mostRetention:

@@ -66,13 +66,14 @@ func (c Client) psql() string {
 	return fmt.Sprintf("%spsql -h %s -p %d -U %s -d %s\n", password, c.Host, c.Port, shell(c.User), shell(c.Database))
 }
 
-// env is the environment of libpq, and of most other drivers. Shells and systemd's EnvironmentFile read it alike.
+// env is the environment of libpq, and of most other drivers. Shells, also one that somebody types into, and systemd's EnvironmentFile read
+// it alike.
 func (c Client) env() string {
 	var b strings.Builder
 	for _, v := range [][2]string{
 		{"PGHOST", c.Host.String()}, {"PGPORT", strconv.Itoa(c.Port)}, {"PGDATABASE", c.Database}, {"PGUSER", c.User}, {"PGPASSWORD", c.password()},
 	} {
-		fmt.Fprintf(&b, "%s=%s\n", v[0], doubleQuoted(v[1]))
+		fmt.Fprintf(&b, "%s=%s\n", v[0], quoted(v[1]))
 	}
 	return b.String()
 }
@@ -150,8 +151,12 @@ func literal(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
-// doubleQuoted is a word of the shell (POSIX, 2.2.3) and a value of an EnvironmentFile (systemd.exec(5)).
-func doubleQuoted(s string) string {
+// quoted is a word of the shell (POSIX, 2.2.2 and 2.2.3) and a value of an EnvironmentFile (systemd.exec(5)). Between single quotes
+// everything is itself, for a shell's history, too; but they cannot hold one of their own.
+func quoted(s string) string {
+	if !strings.Contains(s, "'") {
+		return "'" + s + "'"
+	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(s) + `"`
 }
 

@@ -32,7 +32,7 @@ func TestQuoting(t *testing.T) {
 	var script strings.Builder
 	all := passwords()
 	for _, p := range all {
-		script.WriteString("printf '%s\\n' " + shell(p) + "\nx=" + doubleQuoted(p) + "\nprintf '%s\\n' \"$x\"\n")
+		script.WriteString("printf '%s\\n' " + shell(p) + "\nx=" + quoted(p) + "\nprintf '%s\\n' \"$x\"\n")
 		u, err := url.Parse("postgres://" + percent(p) + ":" + percent(p) + "@[fd10::1]:5432/" + percent(p))
 		if err != nil {
 			t.Fatalf("%q: %v", p, err)

@@ -51,8 +51,11 @@ func (t Table) text(b *strings.Builder) {
 		fmt.Fprintf(tw, "%s\t%d\t\n", name, s.Rows)
 	}
 	orphans := "impossible: the foreign key on parent is validated and enforced"
-	if !t.Guarded {
+	switch {
+	case !t.Guarded:
 		orphans = "possible: the foreign key on parent is missing, not validated or disabled; see sudo sessiondbd plan"
+	case t.Orphans > 0:
+		orphans = "from while the foreign key on parent was switched off: no dump of them can be restored; give them a parent, or none"
 	}
 	fmt.Fprintf(tw, "sessions\t%d\t\nof them children\t%d\t\norphans\t%d\t  %s\n", t.Rows, t.Children, t.Orphans, orphans)
 	_ = tw.Flush() // into memory

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sessiondbd/internal/postgres"
-	"sessiondbd/internal/schema"
 )
 
 // Stale says which sessions prune is about: those of these statuses, created longer ago.
@@ -26,11 +25,16 @@ type Pruned struct {
 	Deleted int       `json:"deleted"`
 	// Parents are meant, and stay because of children that do.
 	Parents int `json:"parents_kept"`
-	// Busy are meant, and somebody held them whenever it was their turn.
+	// Kept are meant, and stay because other tables refer to them.
+	Kept int `json:"referenced_kept"`
+	// Busy are meant, and somebody held them whenever it was their turn, or a trigger keeps them.
 	Busy    int     `json:"busy"`
 	Seconds float64 `json:"seconds"`
 	// Forecast is there for a dry run only.
 	Forecast *Forecast `json:"forecast,omitempty"`
+
+	// Keepers are the tables whose foreign keys refer to sessions.
+	Keepers []string `json:"-"`
 
 	before string // as PostgreSQL writes it
 }
@@ -49,6 +53,7 @@ type forecastRow struct {
 	Status  string `json:"status"`
 	Rows    int    `json:"n"`
 	Parents int    `json:"parents"`
+	Kept    int    `json:"kept"`
 	Oldest  string `json:"oldest"`
 	Newest  string `json:"newest"`
 }
@@ -56,14 +61,14 @@ type forecastRow struct {
 // ForecastPrune counts exactly what a run would delete if nobody wrote meanwhile, in one statement. It writes nothing.
 func ForecastPrune(ctx context.Context, c *postgres.Conn, s Stale) (Pruned, error) {
 	began := time.Now()
-	p, err := s.begin(ctx, c)
+	p, gate, err := s.begin(ctx, c)
 	if err != nil {
 		return p, err
 	}
 	var rows []forecastRow
 	err = c.Ask(ctx, []postgres.Query{
 		Bounds{Statement: forecastWait}.query(""),
-		{Name: "what would be deleted", SQL: spell(forecastSQL), Args: []string{postgres.Array(s.Statuses), p.before}, Into: &rows},
+		{Name: "what would be deleted", SQL: gate.spell(forecastSQL), Args: []string{postgres.Array(s.Statuses), p.before}, Into: &rows},
 	})
 	if err != nil {
 		return p, pruneError(ctx, err)
@@ -72,6 +77,7 @@ func ForecastPrune(ctx context.Context, c *postgres.Conn, s Stale) (Pruned, erro
 	for _, r := range rows {
 		p.Deleted += r.Rows
 		p.Parents += r.Parents
+		p.Kept += r.Kept
 		p.Forecast.Statuses = append(p.Forecast.Statuses, StatusCount{r.Status, r.Rows})
 		if at, ok := postgres.Timestamp(r.Oldest); ok && (p.Forecast.Oldest == nil || at.Before(*p.Forecast.Oldest)) {
 			p.Forecast.Oldest = &at
@@ -81,34 +87,6 @@ func ForecastPrune(ctx context.Context, c *postgres.Conn, s Stale) (Pruned, erro
 		}
 	}
 	p.Seconds = time.Since(began).Seconds()
-	return p, nil
-}
-
-// begin fixes the time by the server's clock, which made the rows' own.
-func (s Stale) begin(ctx context.Context, c *postgres.Conn) (Pruned, error) {
-	p := Pruned{Statuses: s.Statuses}
-	var at []struct {
-		Before string `json:"before"`
-	}
-	q := postgres.Query{
-		Name: "the server's time", Into: &at, Args: []string{fmt.Sprint(int64(s.OlderThan.Seconds()))},
-		SQL: `SELECT (pg_catalog.now() - $1::float8 * interval '1 second')::text AS before`,
-	}
-	var strangers []schema.Stranger
-	if err := c.Ask(ctx, []postgres.Query{q, {Name: "code of others", SQL: schema.StrangersSQL(schema.Deleting), Into: &strangers}}); err != nil {
-		return p, err
-	}
-	if len(strangers) > 0 {
-		return p, postgres.NewError(postgres.Refused, fmt.Sprintf("pruning would execute it with an administrator's rights: %s: %s", strangers[0], strangers[0].Remedy(c.Database)))
-	}
-	ok := false
-	if len(at) == 1 {
-		p.before = at[0].Before
-		p.Before, ok = postgres.Timestamp(p.before)
-	}
-	if !ok {
-		return p, fmt.Errorf("the server's time is not understood: %v", at)
-	}
 	return p, nil
 }
 
@@ -127,7 +105,7 @@ func (p Pruned) JSON(w io.Writer) error { return writeJSON(w, p) }
 func (p Pruned) Text(w io.Writer) error {
 	var b strings.Builder
 	which := fmt.Sprintf("%s, created before %s", strings.Join(p.Statuses, " or "), p.Before.Format("2006-01-02 15:04:05 -07:00"))
-	verb, busy := "deleted", fmt.Sprintf("busy: %s that somebody held; another run takes them", sessionsOf(p.Busy))
+	verb, busy := "deleted", fmt.Sprintf("busy: %s that somebody held, or a trigger keeps; another run tries them", sessionsOf(p.Busy))
 	if p.DryRun {
 		verb = "would delete"
 	}
@@ -145,6 +123,9 @@ func (p Pruned) Text(w io.Writer) error {
 	}
 	if p.Parents > 0 {
 		fmt.Fprintf(&b, "stay: %s, parents of sessions that stay\n", sessionsOf(p.Parents))
+	}
+	if p.Kept > 0 {
+		fmt.Fprintf(&b, "stay: %s that %s refers to\n", sessionsOf(p.Kept), strings.Join(p.Keepers, " or "))
 	}
 	if p.Busy > 0 {
 		fmt.Fprintln(&b, busy)

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -37,41 +38,31 @@ func another(err error) bool {
 	return slices.Contains([]string{referenced, locked, "40P01", "40001"}, postgres.CodeOf(err))
 }
 
-// tries is how often a batch is run while children come in between.
-const tries = 5
-
-// batch deletes rows by name and rests. It waits for a table that is locked: for a row it never does.
-func (p *Pruner) batch(ctx context.Context, s postgres.Statement, names []string) (gone []goneRow, err error) {
-	for try := 1; ; try++ {
-		var failed error // for the rows' sake
-		err := p.patiently(ctx, func() error {
-			began := time.Now()
-			n, err := s.Run(ctx, &gone, p.stale[0], p.stale[1], postgres.Array(names))
-			took := time.Since(began)
-			if err == nil {
-				p.out.Deleted += n
-				p.size = p.size.next(took)
-			}
-			if rested := p.pace(ctx, took); rested != nil {
-				return rested
-			}
-			if another(err) && postgres.CodeOf(err) != locked {
-				failed, err = err, nil
-			}
+// batch deletes rows by name and rests. An error for which there is another way is of a row whose child stays, or is held by somebody:
+// nothing was deleted then. For a table that is locked it waits.
+func (p *Pruner) batch(ctx context.Context, names []string) error {
+	if p.Hold != nil {
+		if err := p.Hold(); err != nil {
 			return err
-		})
-		switch {
-		case err != nil || failed == nil:
-			return gone, err
-		case s == p.circles || try == tries:
-			return nil, failed
 		}
 	}
-}
-
-// goneRow is a row that went, of those that were asked for by name.
-type goneRow struct {
-	Parent string `json:"parent"`
+	began := time.Now()
+	n, failed := p.named.Run(ctx, p.stale[0], p.stale[1], postgres.Array(names))
+	took := time.Since(began)
+	switch {
+	case failed == nil:
+		p.out.Deleted += n
+		p.size = p.size.next(took)
+	case isLocked(failed): // the table, or a row
+		err := p.patiently(ctx, func() error {
+			_, err := p.named.Run(ctx, p.stale[0], p.stale[1], "{}")
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return cmp.Or(p.pace(ctx, took), failed)
 }
 
 // The rest after work leaves the disk to others, and what reads the server's log. It comes seldom, as it wakes up others.

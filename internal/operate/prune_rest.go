@@ -2,7 +2,6 @@ package operate
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -12,36 +11,31 @@ import (
 // busyTries is how often rows that somebody holds are tried again.
 const busyTries = 4
 
-// knot is a row that stays, as its parent does.
-type knot struct {
-	ID     string `json:"id"`
-	Parent string `json:"parent"`
-}
+// mostKnots is how many rows are thought about at once; of more only the leaves go first.
+const mostKnots = 500_000
 
 type left struct {
+	Kept    int      `json:"kept"`
 	Parents int      `json:"parents"`
 	Leaves  int      `json:"leaves"`
-	Knots   int      `json:"knots"`
 	Some    []string `json:"some"`
 }
 
-// rest tries what the walk had to leave, then says what stays and why.
+// rest tries what the walk had to leave, then says what stays and why. Of what others bring meanwhile it takes as much as there was
+// at first, and leaves the rest to another run: or it would not end before they do.
 func (p *Pruner) rest(ctx context.Context) error {
-	for try := 0; ; {
-		l, err := p.look(ctx)
+	most, begun := -1, p.out.Deleted
+	for try := 0; try < busyTries && (most < 0 || p.out.Deleted-begun < most); {
+		before := p.out.Deleted
+		all, may, err := p.unravel(ctx)
 		if err != nil {
 			return err
 		}
-		p.out.Parents, p.out.Busy = l.Parents, l.Leaves
-		if l.Leaves == 0 || try == busyTries {
-			if l.Knots > 0 {
-				return p.untie(ctx)
-			}
+		if may >= 0 && p.out.Deleted-before >= may {
 			return nil
 		}
-		before := p.out.Deleted
-		if err := p.ascend(ctx, l.Some); err != nil {
-			return err
+		if most < 0 {
+			most = all
 		}
 		if p.out.Deleted == before {
 			if err := sleep(ctx, 100*time.Millisecond<<try); err != nil {
@@ -50,32 +44,88 @@ func (p *Pruner) rest(ctx context.Context) error {
 			try++
 		}
 	}
+	l, err := p.look(ctx)
+	p.out.Parents, p.out.Busy, p.out.Kept = l.Parents, l.Leaves, l.Kept
+	return err
 }
 
-// ascend deletes leaves by name, then those of their parents that are leaves now, and so on.
-func (p *Pruner) ascend(ctx context.Context, leaves []string) error {
-	for len(leaves) > 0 {
-		parents := map[string]bool{}
-		for len(leaves) > 0 {
-			some := leaves[:min(len(leaves), p.size.rows)]
-			leaves = leaves[len(some):]
-			gone, err := p.batch(ctx, p.named, some)
-			if err != nil && !another(err) {
+// unravel deletes what is left, children first, and says how many rows that was, and how many of them may go; -1: there are more than
+// it has thought about.
+func (p *Pruner) unravel(ctx context.Context) (all, may int, err error) {
+	var knots []knot
+	if err := p.ask(ctx, postgres.Query{Name: "what is left", SQL: p.speller.spell(knotsSQL), Args: p.stale[:], Into: &knots}); err != nil {
+		return 0, 0, err
+	}
+	above := make(map[string]string, len(knots))
+	for _, k := range knots {
+		above[k.ID] = k.Parent
+	}
+	if len(knots) > mostKnots {
+		l, err := p.look(ctx)
+		if err == nil {
+			err = p.inBatches(ctx, l.Some, above)
+		}
+		return l.Parents + l.Leaves, -1, err
+	}
+	order, circles := untangle(knots)
+	if err := p.inBatches(ctx, order, above); err != nil {
+		return 0, 0, err
+	}
+	may = len(order)
+	for _, circle := range circles {
+		may += len(circle)
+		if err := p.batch(ctx, circle); err != nil && !another(err) {
+			return 0, 0, err
+		}
+	}
+	p.out.Busy, p.out.Kept = 0, 0
+	for _, k := range knots {
+		if k.Kept {
+			p.out.Kept++
+		}
+	}
+	p.out.Parents = len(knots) - p.out.Kept - may
+	return len(knots), may, nil
+}
+
+// inBatches deletes rows that come behind their children. One that cannot go now is passed over, and so are those above it.
+func (p *Pruner) inBatches(ctx context.Context, names []string, above map[string]string) error {
+	stuck := map[string]bool{}
+	var try func([]string) error
+	try = func(names []string) error {
+		names = slices.DeleteFunc(slices.Clone(names), func(id string) bool { return stuck[id] })
+		if len(names) == 0 {
+			return nil
+		}
+		err := p.batch(ctx, names)
+		switch {
+		case !another(err):
+			return err
+		case len(names) > 1:
+			half := len(names) / 2
+			if err := try(names[:half]); err != nil {
 				return err
 			}
-			for _, r := range gone {
-				parents[r.Parent] = r.Parent != ""
-			}
+			return try(names[half:])
 		}
-		delete(parents, "")
-		leaves = slices.Collect(maps.Keys(parents))
+		for at := names[0]; at != "" && !stuck[at]; at = above[at] {
+			stuck[at] = true
+		}
+		return nil
+	}
+	for len(names) > 0 {
+		some := names[:min(len(names), p.size.rows)]
+		names = names[len(some):]
+		if err := try(some); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 func (p *Pruner) look(ctx context.Context) (left, error) {
 	var l []left
-	q := postgres.Query{Name: "what is left", SQL: spell(leftSQL), Args: p.stale[:], Into: &l}
+	q := postgres.Query{Name: "what is left", SQL: p.speller.spell(leftSQL), Args: p.stale[:], Into: &l}
 	err := p.ask(ctx, q)
 	if err != nil || len(l) != 1 {
 		return left{}, err
@@ -107,44 +157,4 @@ func (p *Pruner) patiently(ctx context.Context, do func() error) error {
 			return err
 		}
 	}
-}
-
-// untie deletes circles, which have no leaf.
-func (p *Pruner) untie(ctx context.Context) error {
-	var knots []knot
-	if err := p.ask(ctx, postgres.Query{Name: "knots", SQL: spell(knotsSQL), Args: p.stale[:], Into: &knots}); err != nil {
-		return err
-	}
-	for _, circle := range circles(knots) {
-		before := p.out.Deleted
-		if _, err := p.batch(ctx, p.circles, circle); err != nil && !another(err) {
-			return err
-		}
-		p.out.Parents -= p.out.Deleted - before
-	}
-	return nil
-}
-
-// circles finds the rows that are ancestors of themselves, circle by circle, each in the order of its way up. A row has one
-// parent, so no two circles touch.
-func circles(rows []knot) [][]string {
-	parent := make(map[string]string, len(rows))
-	for _, r := range rows {
-		parent[r.ID] = r.Parent
-	}
-	var found [][]string
-	visit := make(map[string]int, len(rows)) // by which way up; 0: not yet
-	for i, r := range rows {
-		var way []string
-		at := r.ID
-		for parent[at] != "" && visit[at] == 0 {
-			visit[at] = i + 1
-			way = append(way, at)
-			at = parent[at]
-		}
-		if start := slices.Index(way, at); start >= 0 && visit[at] == i+1 {
-			found = append(found, way[start:])
-		}
-	}
-	return found
 }

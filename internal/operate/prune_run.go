@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"sessiondbd/internal/postgres"
@@ -22,16 +23,19 @@ type Pruner struct {
 	// Stretch bounds for how long the server deletes before Hold is asked again; 0: a second.
 	Stretch time.Duration
 
-	conn           *postgres.Conn
-	swift, careful string // stretches
-	named, circles postgres.Statement
-	stale          [2]string // statuses, time
-	size           batchSize
-	out            Pruned
-	doubt          bool // something may have been left behind
-	failures       int  // of the same careful batch
-	// wary is how many batches are still done carefully, cautious how many after the next failure.
+	conn                  *postgres.Conn
+	speller               speller
+	swift, leafy, careful string // stretches
+	named                 postgres.Statement
+	stale                 [2]string // statuses, time
+	way                   way
+	size                  batchSize
+	out                   Pruned
+	doubt                 bool // something may have been left behind
+	failures              int  // of the same batch of leaves
+	// wary is how many batches are still of leaves alone, cautious how many after the next failure.
 	wary, cautious int
+	held           bool          // somebody who held a row has made us wary
 	worked         time.Duration // since the last rest
 }
 
@@ -39,24 +43,23 @@ type Pruner struct {
 // goes on from there. With an error the answer says what was done until then.
 func (p *Pruner) Run(ctx context.Context, c *postgres.Conn, s Stale) (Pruned, error) {
 	began := time.Now()
-	out, err := s.begin(ctx, c)
+	out, gate, err := s.begin(ctx, c)
 	if err != nil {
 		return out, err
 	}
-	p.conn, p.out, p.stale = c, out, [2]string{postgres.Array(s.Statuses), out.before}
+	p.conn, p.out, p.stale, p.speller = c, out, [2]string{postgres.Array(s.Statuses), out.before}, gate
 	p.size, p.cautious = newBatchSize(), 1
-	p.swift, p.careful = spellStretch(swiftPlaces), spellStretch(carefulPlaces)
 	if err = p.prepare(ctx); err == nil {
 		err = p.walk(ctx)
 	}
-	if err == nil && p.doubt {
+	if err == nil && (p.doubt || len(gate.keepers) > 0) {
 		err = p.rest(ctx)
 	}
 	p.out.Seconds = time.Since(began).Seconds()
 	return p.out, err
 }
 
-// prepare makes the session one that keeps out of others' way, and prepares its statements.
+// prepare makes the session one that keeps out of others' way, and prepares its statement.
 func (p *Pruner) prepare(ctx context.Context) error {
 	var may []struct {
 		Super bool `json:"super"`
@@ -75,7 +78,8 @@ func (p *Pruner) prepare(ctx context.Context) error {
 		"jit", "off",
 	}
 	if len(may) == 1 && may[0].Super {
-		set = append(set, "log_min_messages", "fatal") // a batch that fails is tried in another way, and nobody's business
+		set = append(set, "log_min_messages", "fatal", // a batch that fails is tried in another way, and nobody's business
+			"session_replication_role", "origin") // foreign keys fire whatever somebody has set for database or role
 		if may[0].LZ4 {
 			set = append(set, "wal_compression", "lz4") // others' commits wait for our share of the log, too
 		}
@@ -83,34 +87,41 @@ func (p *Pruner) prepare(ctx context.Context) error {
 	if err := p.conn.Set(ctx, set...); err != nil {
 		return err
 	}
-	for _, s := range []struct {
-		to        *postgres.Statement
-		name, sql string
-	}{{&p.named, "named", namedSQL}, {&p.circles, "circle", circleSQL}} {
-		err := p.patiently(ctx, func() (err error) {
-			*s.to, err = p.conn.Prepare(ctx, s.name, spell(s.sql))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.patiently(ctx, func() (err error) {
+		p.named, err = p.conn.Prepare(ctx, "named", p.speller.spell(namedSQL))
+		return err
+	})
 }
 
-// walk goes over the table's blocks from its end.
+// layoutBlocks is about how many blocks are looked at to learn the table's layout.
+const layoutBlocks = 400
+
+// walk goes over the table's blocks, from the end where children lie.
 func (p *Pruner) walk(ctx context.Context) error {
 	var blocks []number
 	err := p.ask(ctx, postgres.Query{Name: "the table's size", Into: &blocks, SQL: `SELECT pg_relation_size('public.session') / current_setting('block_size')::int8 AS n`})
-	if err != nil || len(blocks) != 1 {
+	if err != nil || len(blocks) != 1 || blocks[0].Rows == 0 {
 		return err
 	}
 	total := blocks[0].Rows
-	for high := total; high > 0; {
-		if high, err = p.onward(ctx, high); err != nil {
+	var layout []struct {
+		Behind int `json:"behind"`
+		Before int `json:"before"`
+	}
+	part := fmt.Sprint(min(100, 100*float64(layoutBlocks)/float64(total)))
+	if err := p.ask(ctx, postgres.Query{Name: "the table's layout", SQL: p.speller.spell(layoutSQL), Args: []string{p.stale[0], p.stale[1], part}, Into: &layout}); err != nil {
+		return err
+	}
+	next := total
+	if len(layout) == 1 && layout[0].Behind > layout[0].Before {
+		next, p.way = 0, way{Up: true, Last: total}
+	}
+	p.swift, p.leafy, p.careful = p.speller.stretch(swiftPlaces, p.way.Up), p.speller.stretch(leafPlaces, p.way.Up), p.speller.stretch(carefulPlaces, p.way.Up)
+	for next != p.way.Last {
+		if next, err = p.onward(ctx, next); err != nil {
 			return err
 		}
-		p.progress(1 - float64(high)/float64(total))
+		p.progress(1 - float64(max(next, p.way.Last)-min(next, p.way.Last))/float64(total))
 	}
 	return nil
 }

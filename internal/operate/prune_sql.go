@@ -8,15 +8,15 @@ import (
 // Which rows are meant is asked with the same words everywhere: :row is the table's alias, $1 the statuses, $2 the time.
 const meant = `(:row.inbox_status = ANY ($1::public.inbox_status_enum[]) AND :row.created_at < $2::timestamptz)`
 
-// hasChild: a row that is its own parent stands in nobody's way.
+// hasChild: a row that is its own parent stands in nobody's way. What else keeps a row is another table's, see keeper.
 const hasChild = `EXISTS (SELECT FROM public.session c WHERE c.parent = :row.id AND c.id <> :row.id)`
 
 // stretchSQL deletes batch after batch on the server, each in a transaction of its own, until its time is over, it has gone over
 // its share of blocks, or a batch fails. A round trip or a rest after each batch wakes up so many that writers of other rows wait
 // for a processor, five times as long as beside one DELETE.
 //
-// A batch takes rows by their places, from the table's end: children come behind their parents as a rule, and go first or in
-// the same statement. What is meant is asked of a row again that a writer changed while it was waited for. Its size follows how
+// A batch takes rows by their places, from one end of the table to the other: from the end where children lie, who then go first or
+// in the same statement. What is meant is asked of a row again that a writer changed while it was waited for. Its size follows how
 // long batches take and how dense what is stale lies: it shrinks at once, and grows by half at most. What a batch costs depends on
 // both, for its blocks are read even if few of their rows go; few rows tell little of what rows cost. It has as many blocks as
 // hold four fifths of its rows: one that is full has to be followed by another over the same blocks.
@@ -33,8 +33,11 @@ DECLARE
 	older timestamptz := o->>'before';
 	until timestamptz := clock_timestamp() + (o->>'seconds')::float8 * interval '1 second';
 	goal float8 := o->>'goal';
-	high int8 := o->>'high';
+	up bool := o->>'up';
+	next int8 := o->>'next';
+	last int8 := o->>'last';
 	low int8;
+	high int8;
 	blocks int8 := o->>'blocks';
 	most int8 := o->>'rows';
 	batches int8 := o->>'batches';
@@ -50,11 +53,13 @@ BEGIN
 	EXECUTE format('SELECT %L::public.inbox_status_enum[]', ARRAY(SELECT jsonb_array_elements_text(o->'statuses'))) INTO statuses;
 	LOOP
 		began := clock_timestamp();
-		low := greatest(0, high - blocks);
+		low := CASE WHEN up THEN next ELSE greatest(last, next - blocks) END;
+		high := CASE WHEN up THEN least(last, next + blocks) ELSE next END;
 		BEGIN
 			places := ARRAY({places});
 			DELETE FROM ONLY public.session s WHERE s.ctid = ANY (places) AND {s};
 			GET DIAGNOSTICS n = ROW_COUNT;
+			SET CONSTRAINTS ALL IMMEDIATE;
 		EXCEPTION WHEN foreign_key_violation OR lock_not_available OR deadlock_detected OR serialization_failure THEN
 			why := SQLSTATE;
 		END;
@@ -63,14 +68,14 @@ BEGIN
 			deleted := deleted + n;
 			doubt := doubt OR n < seen;
 			IF seen < most OR n = 0 THEN
-				high := low;
+				next := CASE WHEN up THEN high ELSE low END;
 				batches := batches - 1;
 			END IF;
 		END IF;
-		PERFORM set_config('sessiondbd.prune', jsonb_build_object('high', high, 'blocks', blocks, 'rows', most, 'batches', batches,
+		PERFORM set_config('sessiondbd.prune', jsonb_build_object('next', next, 'blocks', blocks, 'rows', most, 'batches', batches,
 			'deleted', deleted, 'doubt', doubt, 'why', why)::text, false);
 		COMMIT;
-		EXIT WHEN high = 0 OR batches = 0 OR why <> '' OR clock_timestamp() > until;
+		EXIT WHEN next = last OR batches = 0 OR why <> '' OR clock_timestamp() > until;
 		scale := least(1.5, goal / greatest(extract(epoch FROM clock_timestamp() - began), 1e-6));
 		blocks := least(floor(blocks * scale) + 1, CASE WHEN seen = most THEN blocks * 2 / 3 ELSE most * 4 / 5 * blocks / greatest(1, seen) END);
 		blocks := least(greatest(1, blocks), {most blocks});
@@ -80,53 +85,91 @@ BEGIN
 	END LOOP;
 END $do$`
 
-// swiftPlaces leaves it to the foreign key to look for children: one who lives fails the batch, which is then tried carefully.
-const swiftPlaces = `SELECT v.ctid FROM ONLY public.session v WHERE v.ctid >= format('(%s,0)', low)::tid AND v.ctid < format('(%s,0)', high)::tid AND {v}
-	ORDER BY v.ctid DESC LIMIT most`
-
-// carefulPlaces are only of leaves that nobody holds.
-const carefulPlaces = `SELECT v.ctid FROM ONLY public.session v WHERE v.ctid >= format('(%s,0)', low)::tid AND v.ctid < format('(%s,0)', high)::tid AND {v} AND NOT {child v}
-	ORDER BY v.ctid DESC LIMIT most FOR UPDATE OF v SKIP LOCKED`
-
-// spellStretch writes a stretch out, which has variables for parameters.
-func spellStretch(places string) string {
-	sql := spell(strings.Replace(stretchSQL, "{places}", places, 1))
-	return strings.NewReplacer("$1", "statuses", "$2", "older", "{most blocks}", fmt.Sprint(mostBlocks), "{least rows}", fmt.Sprint(leastRows), "{most rows}", fmt.Sprint(mostRows)).Replace(sql)
-}
-
+// Which rows of a stretch's blocks a batch takes.
 const (
-	deleteAt = `DELETE FROM ONLY public.session s WHERE s.ctid = ANY (ARRAY(`
-	deleted  = `)) AND {s}`
+	inBlocks = `SELECT v.ctid FROM ONLY public.session v WHERE v.ctid >= format('(%s,0)', low)::tid AND v.ctid < format('(%s,0)', high)::tid AND {v}`
+	someOf   = ` ORDER BY v.ctid {order} LIMIT most`
+	isLeaf   = ` AND NOT {child v} AND NOT {kept v}`
 
-	// namedSQL tells whose children went: those may be leaves now.
-	namedSQL = deleteAt + `SELECT v.ctid FROM ONLY public.session v WHERE v.id = ANY ($3::uuid[]) AND {v} AND NOT {child v}
-		FOR UPDATE OF v SKIP LOCKED` + deleted + ` RETURNING s.parent`
-
-	// circleSQL deletes rows that are each other's ancestors: all of them, or the foreign key fails the statement.
-	circleSQL = deleteAt + `SELECT v.ctid FROM ONLY public.session v WHERE v.id = ANY ($3::uuid[]) AND {v} FOR UPDATE OF v SKIP LOCKED` + deleted
+	// swiftPlaces leaves it to foreign keys to look for who keeps a row: one who does fails the batch, which is then tried otherwise.
+	swiftPlaces = inBlocks + someOf
+	// leafPlaces are only of leaves.
+	leafPlaces = inBlocks + isLeaf + someOf
+	// carefulPlaces are only of leaves that nobody holds. To lock them first costs half as much again.
+	carefulPlaces = inBlocks + isLeaf + someOf + ` FOR UPDATE OF v SKIP LOCKED`
 )
 
+// namedSQL deletes rows by name. Children of theirs have to be among them, or the foreign key fails the statement.
+const namedSQL = `DELETE FROM ONLY public.session s WHERE s.ctid = ANY (ARRAY(SELECT v.ctid FROM ONLY public.session v WHERE v.id = ANY ($3::uuid[]) AND {v} AND NOT {kept v}
+	FOR UPDATE OF v SKIP LOCKED)) AND {s}`
+
+// layoutSQL says of some parents that are meant whether they lie behind their children, who are meant, too. $3 is a percentage.
+const layoutSQL = `SELECT count(*) FILTER (WHERE p.ctid > s.ctid) AS behind, count(*) FILTER (WHERE p.ctid < s.ctid) AS before
+	FROM public.session s TABLESAMPLE SYSTEM ($3::float4) JOIN ONLY public.session p ON p.id = s.parent WHERE {s} AND {p}`
+
 // leftSQL looks at what is left of what was meant. Its leaves were held, or were moved by a writer to where the walk had been.
-const leftSQL = `SELECT count(*) FILTER (WHERE parent) AS parents, count(*) FILTER (WHERE NOT parent) AS leaves, count(*) FILTER (WHERE knot) AS knots,
-	coalesce((array_agg(id) FILTER (WHERE NOT parent))[1:50000], '{}') AS some
-	FROM (SELECT s.id, {child s} AS parent, EXISTS (SELECT FROM public.session c WHERE c.parent = s.id AND c.id <> s.id AND {c}) AS knot
-		FROM ONLY public.session s WHERE {s}) AS l`
+const leftSQL = `SELECT count(*) FILTER (WHERE kept) AS kept, count(*) FILTER (WHERE parent AND NOT kept) AS parents, count(*) FILTER (WHERE NOT parent AND NOT kept) AS leaves,
+	coalesce((array_agg(id) FILTER (WHERE NOT parent AND NOT kept))[1:50000], '{}') AS some
+	FROM (SELECT s.id, {child s} AS parent, {kept s} AS kept FROM ONLY public.session s WHERE {s}) AS l`
 
-// knotsSQL are rows that stay and whose parent does, too.
-const knotsSQL = `SELECT s.id, s.parent FROM ONLY public.session s JOIN ONLY public.session p ON p.id = s.parent WHERE s.id <> p.id AND {s} AND {p}`
+// knotsSQL names what is left, with who is above and how many are below.
+var knotsSQL = fmt.Sprintf(`SELECT s.id, s.parent, (SELECT count(*) FROM public.session c WHERE c.parent = s.id AND c.id <> s.id) AS children, {kept s} AS kept
+	FROM ONLY public.session s WHERE {s} LIMIT %d`, mostKnots+1)
 
-// forecastSQL counts what a run would delete: all that is meant but the ancestors of what is not. UNION ends circles.
-const forecastSQL = `WITH RECURSIVE kept (id) AS (
+// forecastSQL counts what a run would delete: all that is meant but what other tables keep, and the ancestors of what stays. UNION ends
+// circles.
+const forecastSQL = `WITH RECURSIVE stays (id) AS (
 		SELECT c.parent FROM public.session c WHERE c.parent IS NOT NULL AND c.parent <> c.id AND {c} IS NOT TRUE
-		UNION SELECT p.parent FROM kept k JOIN public.session p ON p.id = k.id WHERE p.parent IS NOT NULL)
-	SELECT format('%s', s.inbox_status) AS status, count(*) FILTER (WHERE k.id IS NULL) AS n, count(k.id) AS parents,
-		(min(s.created_at) FILTER (WHERE k.id IS NULL))::text AS oldest, (max(s.created_at) FILTER (WHERE k.id IS NULL))::text AS newest
-	FROM ONLY public.session s LEFT JOIN kept k ON k.id = s.id WHERE {s} GROUP BY s.inbox_status ORDER BY s.inbox_status`
+		UNION SELECT s.id FROM ONLY public.session s WHERE {s} AND {kept s}
+		UNION SELECT p.parent FROM stays k JOIN public.session p ON p.id = k.id WHERE p.parent IS NOT NULL),
+	judged AS (SELECT s.inbox_status, s.created_at, {kept s} AS kept, k.id IS NOT NULL AS stays
+		FROM ONLY public.session s LEFT JOIN stays k ON k.id = s.id WHERE {s})
+	SELECT format('%s', inbox_status) AS status, count(*) FILTER (WHERE NOT stays) AS n, count(*) FILTER (WHERE stays AND NOT kept) AS parents,
+		count(*) FILTER (WHERE kept) AS kept, (min(created_at) FILTER (WHERE NOT stays))::text AS oldest, (max(created_at) FILTER (WHERE NOT stays))::text AS newest
+	FROM judged GROUP BY inbox_status ORDER BY inbox_status`
 
-// spell writes the questions out: {s} is whether s is meant, {child s} whether it has a child.
-func spell(sql string) string {
+// keeper is a foreign key of another table that keeps the sessions that it refers to. All names are quoted.
+type keeper struct {
+	Table   string   `json:"table"`
+	Columns []string `json:"columns"`
+	Refers  []string `json:"refers"`
+	Parts   bool     `json:"parts"` // partitioned: its rows lie in others
+}
+
+// keeps is whether it keeps a row by that name. Two types that a foreign key compares are PostgreSQL's own, or see schema.Deleting.
+func (k keeper) keeps(row string) string {
+	var pairs []string
+	for i, c := range k.Columns {
+		pairs = append(pairs, "keeper."+c+" = "+row+"."+k.Refers[i])
+	}
+	only := "ONLY "
+	if k.Parts {
+		only = ""
+	}
+	return "EXISTS (SELECT FROM " + only + k.Table + " keeper WHERE " + strings.Join(pairs, " AND ") + ")"
+}
+
+// speller writes the questions out: {s} is whether s is meant, {child s} whether it has a child, {kept s} whether another table keeps it.
+type speller struct{ keepers []keeper }
+
+func (p speller) spell(sql string) string {
 	for _, row := range []string{"s", "v", "c", "p"} {
-		sql = strings.NewReplacer("{"+row+"}", strings.ReplaceAll(meant, ":row", row), "{child "+row+"}", strings.ReplaceAll(hasChild, ":row", row)).Replace(sql)
+		kept := []string{"false"}
+		for _, k := range p.keepers {
+			kept = append(kept, k.keeps(row))
+		}
+		sql = strings.NewReplacer("{"+row+"}", strings.ReplaceAll(meant, ":row", row), "{child "+row+"}", strings.ReplaceAll(hasChild, ":row", row),
+			"{kept "+row+"}", "("+strings.Join(kept, " OR ")+")").Replace(sql)
 	}
 	return sql
+}
+
+// stretch writes a stretch out, which has variables for parameters.
+func (p speller) stretch(places string, up bool) string {
+	order := "DESC"
+	if up {
+		order = "ASC"
+	}
+	sql := p.spell(strings.ReplaceAll(strings.Replace(stretchSQL, "{places}", places, 1), "{order}", order))
+	return strings.NewReplacer("$1", "statuses", "$2", "older", "{most blocks}", fmt.Sprint(mostBlocks), "{least rows}", fmt.Sprint(leastRows), "{most rows}", fmt.Sprint(mostRows)).Replace(sql)
 }

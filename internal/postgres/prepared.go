@@ -19,9 +19,8 @@ func (c *Conn) Prepare(ctx context.Context, name, sql string) (Statement, error)
 	return Statement{c, name}, nil
 }
 
-// Run runs the statement in a transaction of its own and puts its rows into a slice of structs, whose json tags name the
-// columns. It returns how many rows it was about.
-func (s Statement) Run(ctx context.Context, into any, args ...string) (int, error) {
+// Run runs the statement, which returns no rows, in a transaction of its own, and says how many rows it was about.
+func (s Statement) Run(ctx context.Context, args ...string) (int, error) {
 	values := make([][]byte, len(args))
 	for i, a := range args {
 		values[i] = []byte(a)
@@ -29,9 +28,6 @@ func (s Statement) Run(ctx context.Context, into any, args ...string) (int, erro
 	r := s.conn.ExecPrepared(ctx, s.name, values, nil, nil).Read()
 	if r.Err != nil {
 		return 0, queryError(r.Err)
-	}
-	if err := scan(into, r.FieldDescriptions, r.Rows); err != nil {
-		return 0, err
 	}
 	return int(r.CommandTag.RowsAffected()), nil
 }
