@@ -18,13 +18,21 @@ const pruneRows = 1_000_000
 // prunePairs is how many pairs are measured: each side has a table of its own to copy first.
 const prunePairs = 5
 
-// fillPruned makes the table: a fifth of the rows has a parent of its own status, whom it outlives by no age.
+// pruneLayouts are where the parents lie: as they were inserted; behind their children, since they were finished after them; or anywhere.
+// Only the first is also measured beside clients.
+var pruneLayouts = []struct{ name, parent string }{
+	{"", "n - 8"},
+	{", parents behind", "n + 8"},
+	{", parents anywhere", "4 * (2 + (n / 4::int8 * 7919 + 13) % 180000) + n % 4"},
+}
+
+// fillPruned makes the table: a fifth of the rows has a parent of its own status and age.
 const fillPruned = `ALTER TABLE session DISABLE TRIGGER ALL; DROP INDEX idx_session_parent, idx_session_inbox_status;
 	INSERT INTO session (id, messages, inbox_status, parent, created_at)
 	SELECT md5(n::text)::uuid, jsonb_build_object('msg', repeat('Hello ', 30), 'n', n), (enum_range(NULL::inbox_status_enum))[1 + n %% 4],
-		CASE WHEN n > 8 AND n %% 5 = 0 AND n NOT BETWEEN 740001 AND 740008 THEN md5((n - 8)::text)::uuid END,
+		CASE WHEN n > 8 AND n %% 5 = 0 AND n <= 739990 THEN md5((%[1]s)::text)::uuid WHEN n > 740008 AND n %% 5 = 0 THEN md5((n - 8)::text)::uuid END,
 		now() - CASE WHEN n <= 740000 THEN interval '60 days' ELSE interval '1 day' END
-	FROM generate_series(1, %d) n;
+	FROM generate_series(1, %[2]d) n;
 	CREATE INDEX idx_session_parent ON session (parent); CREATE INDEX idx_session_inbox_status ON session (inbox_status);
 	ALTER TABLE session ENABLE TRIGGER ALL; VACUUM ANALYZE session`
 
@@ -38,30 +46,48 @@ func takePrune(ctx context.Context, o options, t *table) error {
 		if err := h.run(h.ours(ctx, h.postgres, "apply", "--only", "database")); err != nil {
 			return err
 		}
-		progress("a million rows")
-		if _, err := h.PSQL(ctx, "sessiondb", fmt.Sprintf(fillPruned, pruneRows)); err != nil {
-			return err
-		}
-		if _, err := h.PSQL(ctx, "postgres", "ALTER DATABASE sessiondb RENAME TO filled"); err != nil {
-			return err
-		}
 		ours := func(ctx context.Context) error {
 			return h.run(h.ours(ctx, h.postgres, "prune", "--status", "completed", "--older-than", "720h"))
 		}
 		theirs := func(ctx context.Context) error { return h.run(h.psql(ctx, "-q", "-d", "sessiondb", "-c", bigDelete)) }
-		all, err := h.prunings(ctx, ours, theirs)
-		if err != nil {
-			return err
-		}
 		const big = "one DELETE"
-		what := fmt.Sprintf("pruning %d of a million rows", pruneRows/4*74/100)
-		t.against(what, all.took[0], big, all.took[1], 1.3)
-		wait := all.worst[0].median()
-		t.line("  worst wait of who writes to rows that go", all.worst[0].String(), big, all.worst[1].String(), "", "≤20 ms", verdict(wait, 20))
-		t.against("  p99 of who writes to others", all.p99[0], "nobody prunes", all.quiet, 2)
-		t.also("  the same", all.p99[0], big, all.p99[1])
+		for i, layout := range pruneLayouts {
+			what := fmt.Sprintf("pruning %d of a million rows%s", pruneRows/4*74/100, layout.name)
+			if err := h.lay(ctx, layout.parent); err != nil {
+				return err
+			}
+			all, err := h.prunings(ctx, i == 0, ours, theirs)
+			if err != nil {
+				return err
+			}
+			t.against(what, all.took[0], big, all.took[1], 1.3)
+			if i == 0 {
+				all.beside(t, big)
+			}
+		}
 		return nil
 	})
+}
+
+// beside tells what clients met with.
+func (all prunings) beside(t *table, big string) {
+	wait := all.worst[0].median()
+	t.line("  worst wait of who writes to rows that go", all.worst[0].String(), big, all.worst[1].String(), "", "≤20 ms", verdict(wait, 20))
+	t.against("  p99 of who writes to others", all.p99[0], "nobody prunes", all.quiet, 2)
+	t.also("  the same", all.p99[0], big, all.p99[1])
+}
+
+// lay makes the database that each run is given a copy of.
+func (h *host) lay(ctx context.Context, parent string) error {
+	progress("a million rows")
+	if _, err := h.PSQL(ctx, "postgres", "DROP DATABASE IF EXISTS filled"); err != nil {
+		return err
+	}
+	if _, err := h.PSQL(ctx, "sessiondb", "TRUNCATE session; "+fmt.Sprintf(fillPruned, parent, pruneRows)); err != nil {
+		return err
+	}
+	_, err := h.PSQL(ctx, "postgres", "ALTER DATABASE sessiondb RENAME TO filled")
+	return err
 }
 
 // prunings are the samples of both sides.
@@ -70,8 +96,8 @@ type prunings struct {
 	quiet            sample
 }
 
-// prunings lets the sides take turns, each twice a round: alone for its time, beside clients for what they meet with.
-func (h *host) prunings(ctx context.Context, sides ...func(context.Context) error) (all prunings, err error) {
+// prunings lets the sides take turns, each twice a round: alone for its time, and, if asked to, beside clients for what they meet with.
+func (h *host) prunings(ctx context.Context, clients bool, sides ...func(context.Context) error) (all prunings, err error) {
 	for round := range prunePairs {
 		for i := range sides {
 			at := (i + round) % len(sides)
@@ -84,6 +110,9 @@ func (h *host) prunings(ctx context.Context, sides ...func(context.Context) erro
 				return all, err
 			}
 			all.took[at] = append(all.took[at], milliseconds(time.Since(began)))
+			if !clients {
+				continue
+			}
 			if err := h.refill(ctx); err != nil {
 				return all, err
 			}
