@@ -52,6 +52,17 @@ func TestScript(t *testing.T) {
 			"a body in SQL", "CREATE OR REPLACE FUNCTION f() RETURNS int\nBEGIN ATOMIC\n SELECT CASE WHEN true THEN 1 END;\n SELECT 2;\nEND;\nSELECT 3;",
 			[]string{"CREATE OR REPLACE FUNCTION f() RETURNS int\nBEGIN ATOMIC\n SELECT CASE WHEN true THEN 1 END;\n SELECT 2;\nEND;", "SELECT 3;"},
 		},
+		{
+			"begin as a name", "CREATE FUNCTION public.dur(begin timestamptz) RETURNS int\n AS $$SELECT 1$$;\nALTER FUNCTION public.dur(begin timestamptz) OWNER TO a;\nCOMMENT ON FUNCTION begin(begin int) IS 'x';\nGRANT ALL ON FUNCTION begin() TO b;\nCREATE PROCEDURE begin.atomic() LANGUAGE sql AS 'x';\nCREATE FUNCTION begin() RETURNS begin LANGUAGE sql AS 'x';\nSELECT 1;",
+			[]string{
+				"CREATE FUNCTION public.dur(begin timestamptz) RETURNS int\n AS $$SELECT 1$$;", "ALTER FUNCTION public.dur(begin timestamptz) OWNER TO a;", "COMMENT ON FUNCTION begin(begin int) IS 'x';",
+				"GRANT ALL ON FUNCTION begin() TO b;", "CREATE PROCEDURE begin.atomic() LANGUAGE sql AS 'x';", "CREATE FUNCTION begin() RETURNS begin LANGUAGE sql AS 'x';", "SELECT 1;",
+			},
+		},
+		{
+			"begin as a name, and a body", "create function f(begin int) returns begin begin atomic\n select (case when true then begin end);\n select case begin when 1 then 2 end; end;\nCREATE TRIGGER t AFTER INSERT ON b EXECUTE FUNCTION begin();",
+			[]string{"create function f(begin int) returns begin begin atomic\n select (case when true then begin end);\n select case begin when 1 then 2 end; end;", "CREATE TRIGGER t AFTER INSERT ON b EXECUTE FUNCTION begin();"},
+		},
 		{"transactions", "BEGIN; SELECT 1; END;", []string{"BEGIN;", "SELECT 1;", "END;"}},
 		{"commands for psql", "\\connect a b\nSELECT 1;\n  \\x\n", []string{`\connect a b`, "SELECT 1;", `\x`}},
 		{"rows", "COPY public.t (a, b) FROM stdin;\n1\t\\connect\n;'$$\n\\\\.\n\\.\nSELECT 1;", []string{"COPY public.t (a, b) FROM stdin;→1\t\\connect\n;'$$\n\\\\.\n", "SELECT 1;"}},

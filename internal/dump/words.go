@@ -13,8 +13,8 @@ type words struct {
 	script *Script
 	text   bytes.Buffer
 	word   []byte // that is being read
-	nth    int    // of the words so far
-	makes  bool   // CREATE … FUNCTION or PROCEDURE: BEGIN ATOMIC … END holds semicolons
+	first  string // the first words, in upper case, a space before each
+	before string // the word before, if nothing stands between
 	parens int
 	begun  int
 }
@@ -48,6 +48,8 @@ func (w *words) read() error {
 			if w.parens <= 0 && w.begun <= 0 {
 				return nil
 			}
+		case '.', ',':
+			w.before = ""
 		case '(':
 			w.parens++
 		case ')':
@@ -78,20 +80,30 @@ func name(c byte) bool {
 	return c == '_' || c >= 0x80 || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// ended heeds the word that has been read.
+// makes is how a statement begins that may hold BEGIN ATOMIC … END, in which semicolons do not end it.
+var makes = lazy(`^ CREATE( OR REPLACE)? (FUNCTION|PROCEDURE)\b`)
+
+// firstWords is how many of them makes looks at.
+const firstWords = 4
+
+// ended heeds the word that has been read. Outside of parentheses only, as psql does: BEGIN is a name that a parameter may have,
+// and a function and a schema, which is why it takes ATOMIC to begin a body. CASE and END are quoted where they are names.
 func (w *words) ended() {
 	if len(w.word) == 0 {
 		return
 	}
-	w.nth++
-	switch word := strings.ToUpper(string(w.word)); {
-	case w.nth <= 4 && (word == "FUNCTION" || word == "PROCEDURE"): // CREATE OR REPLACE FUNCTION
-		w.makes = true
-	case w.makes && word == "BEGIN", w.begun > 0 && word == "CASE":
+	word := strings.ToUpper(string(w.word))
+	if strings.Count(w.first, " ") < firstWords {
+		w.first += " " + word
+	}
+	switch {
+	case w.parens > 0:
+	case w.begun == 0 && word == "ATOMIC" && w.before == "BEGIN" && makes().MatchString(w.first), w.begun > 0 && word == "CASE":
 		w.begun++
 	case w.begun > 0 && word == "END":
 		w.begun--
 	}
+	w.before = word
 	w.word = w.word[:0]
 }
 
