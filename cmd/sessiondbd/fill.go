@@ -129,7 +129,7 @@ func (r *restoring) wouldRestore(ctx context.Context) error {
 		fmt.Fprintf(r.stdout, "It also holds %d rows of other tables.\n", held.Others)
 	}
 	fmt.Fprintf(r.stdout, "A restore would load it into a database beside, compare and repair that, and put it in the place of %s", r.Live)
-	if before == operate.NoDatabase {
+	if before.NoDatabase() {
 		fmt.Fprintln(r.stdout, ".")
 		return nil
 	}

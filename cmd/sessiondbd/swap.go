@@ -145,8 +145,8 @@ func (r *restoring) swap(ctx context.Context) error {
 }
 
 // carryOver prepares the swap by what belongs to the database in service as a whole.
-func (r *restoring) carryOver(ctx context.Context, before string) error {
-	if before == operate.NoDatabase { // as PostgreSQL makes one; the config's hardening follows
+func (r *restoring) carryOver(ctx context.Context, before operate.InService) error {
+	if before.NoDatabase() { // as PostgreSQL makes one; the config's hardening follows
 		r.with = append(r.with, "GRANT CONNECT, TEMPORARY ON DATABASE "+postgres.QuoteIdent(r.Fresh)+" TO PUBLIC")
 		return nil
 	}
@@ -186,8 +186,8 @@ func (r *restoring) settle(ctx context.Context) error {
 func notPaused(s daemon.State) bool { return s.State != daemon.Paused }
 
 // tellKept says where the database before is.
-func (r *restoring) tellKept(before string) error {
-	if before == operate.NoDatabase {
+func (r *restoring) tellKept(before operate.InService) error {
+	if before.NoDatabase() {
 		return nil
 	}
 	_, err := fmt.Fprintf(r.stdout, "The database before is kept as %s. Back to it: sudo sessiondbd restore --kept %s\nOnce nobody needs it: sudo -u %s dropdb %s\n", r.Kept, r.Kept, r.cfg.Database.OSUser, r.Kept)

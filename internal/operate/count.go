@@ -2,7 +2,7 @@ package operate
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 
 	"sessiondbd/internal/postgres"
 )
@@ -40,25 +40,53 @@ func noViews(ctx context.Context, c *postgres.Conn) error {
 	return c.Ask(ctx, []postgres.Query{{Name: "no views", Into: &set, SQL: "SELECT pg_catalog.set_config(name, 'view, foreign-table', false) AS value FROM pg_catalog.pg_settings WHERE name = 'restrict_nonsystem_relation_kind'"}})
 }
 
-// NoDatabase is what SessionsIn says of a database that does not exist.
-const NoDatabase = "no database"
+// InService is what the session database holds.
+type InService struct {
+	Sessions int64
+	instead  string // of a number, for people
+}
 
-// SessionsIn says, for people, how many sessions are in the session database.
-func SessionsIn(ctx context.Context, t postgres.Target) (string, error) {
+// What is said instead.
+const (
+	noDatabase = "no database"
+	noTable    = "no table session"
+	notTold    = "a number that cannot be told, since somebody has locked the table"
+)
+
+func (s InService) String() string {
+	if s.instead != "" {
+		return s.instead
+	}
+	return strconv.FormatInt(s.Sessions, 10)
+}
+
+// NoDatabase says that there is none.
+func (s InService) NoDatabase() bool { return s.instead == noDatabase }
+
+// lockNotAvailable is the SQLSTATE of a lock that was not to be had in time (PostgreSQL manual, appendix A).
+const lockNotAvailable = "55P03"
+
+// SessionsIn counts the sessions in the session database. Whoever has locked the table, which a VM may, is not waited for.
+func SessionsIn(ctx context.Context, t postgres.Target) (InService, error) {
 	c, err := t.ConnectSession(ctx)
 	if postgres.IsNoDatabase(err) {
-		return NoDatabase, nil
+		return InService{instead: noDatabase}, nil
 	}
 	if err != nil {
-		return "", err
+		return InService{}, err
 	}
 	defer c.CloseSoon()
+	if _, err := c.Run(ctx, "SET lock_timeout = '1s'"); err != nil {
+		return InService{}, err
+	}
 	n, err := CountSessions(ctx, c)
 	switch {
+	case postgres.CodeOf(err) == lockNotAvailable:
+		return InService{instead: notTold}, nil
 	case err != nil:
-		return "", err
+		return InService{}, err
 	case n < 0:
-		return "no table session", nil
+		return InService{instead: noTable}, nil
 	}
-	return fmt.Sprint(n), nil
+	return InService{Sessions: n}, nil
 }
