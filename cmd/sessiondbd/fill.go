@@ -35,13 +35,45 @@ func (r *restoring) fill(ctx context.Context, t postgres.Target) error {
 		fmt.Fprintln(r.stderr, "sessiondbd: note: "+note)
 	}
 	if arrived < 0 {
-		return refusal{fmt.Errorf("%s holds no table session in schema public: it is no dump of a session database", r.file.Name())}
+		return refusal{fmt.Errorf("%s: %w; the database in service is as it was", r.file.Name(), dump.ErrNoTable)}
 	}
 	if arrived != r.loaded.Sessions {
 		return refusal{fmt.Errorf("%s holds %d sessions, and %d arrived: something in the dump changes them", r.file.Name(), r.loaded.Sessions, arrived)}
 	}
+	if !r.loaded.Filled {
+		before, err := operate.SessionsIn(ctx, r.live.target)
+		if err == nil {
+			err = r.empties(r.loaded, before)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(r.stdout, "%d sessions from %s (%s) in %s, into a database beside.\n", arrived, r.file.Name(), arc.Form, time.Since(begin).Round(time.Millisecond))
 	return nil
+}
+
+// empties refuses a file without rows of the table, where sessions would go for it that nobody has asked to go.
+func (r *restoring) empties(held dump.Loaded, before operate.InService) error {
+	if held.Filled || before.None() || r.empty {
+		return nil
+	}
+	return refusal{fmt.Errorf("%s holds the table session without its rows (pg_dump --schema-only?), and %s has %s: an empty table in their place is what --empty asks for; the database in service is as it was", r.file.Name(), r.Live, before)}
+}
+
+// extends refuses extensions that the role of a restore could not make, and nobody would for it.
+func (r *restoring) extends(ctx context.Context, names []string) error {
+	made, err := operate.Extensions(ctx, r.live.target)
+	if err != nil {
+		return err
+	}
+	names, err = operate.Untrusted(ctx, r.live.target, names)
+	for _, name := range names {
+		if _, there := made[name]; !there {
+			return refusal{fmt.Errorf("%s: only an administrator may make the extension %s; %s", r.file.Name(), name, dump.Wanted(name, r.Live))}
+		}
+	}
+	return err
 }
 
 // faulty is what is wrong with a dump, or came between.
@@ -120,6 +152,12 @@ func (r *restoring) wouldRestore(ctx context.Context) error {
 	held, err := dump.Inspect(ctx, dump.NewScript(arc))
 	if err != nil {
 		return r.unusable(ctx, err)
+	}
+	if err := r.empties(held, before); err != nil {
+		return err
+	}
+	if err := r.extends(ctx, held.Made); err != nil {
+		return err
 	}
 	for _, note := range held.Notes {
 		fmt.Fprintln(r.stderr, "sessiondbd: note: "+note)

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) restoreCommand() *cobra.Command {
-	dry, kept := false, ""
+	dry, empty, kept := false, false, ""
 	c := &cobra.Command{
 		Use: "restore FILE", Short: "put a dump in the place of the session database, which is kept", Args: cobra.MaximumNArgs(1),
 		Long: "Loads a dump into a new database beside the one in service, repairs it like a database that is taken over, gives it rights, compares it with what it should be, and puts it in the place of the one in service in one moment. " +
@@ -28,14 +28,15 @@ func (a *app) restoreCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 1 && kept == "":
-				return a.restoreFile(cmd.Context(), args[0], dry)
-			case len(args) == 0 && kept != "" && !dry:
+				return a.restoreFile(cmd.Context(), args[0], dry, empty)
+			case len(args) == 0 && kept != "" && !dry && !empty:
 				return a.restoreKept(cmd.Context(), kept)
 			}
 			return a.incomplete(cmd, "name a FILE, or a database with --kept")
 		},
 	}
 	c.Flags().BoolVar(&dry, "dry-run", false, "read the file, say what would happen, change nothing")
+	c.Flags().BoolVar(&empty, "empty", false, "have an empty table in the place of sessions, if FILE holds the table without its rows (pg_dump --schema-only)")
 	c.Flags().StringVar(&kept, "kept", "", "instead of a file: the `database` that an earlier restore has kept, back into service")
 	return c
 }
@@ -51,6 +52,7 @@ type restoring struct {
 	setup
 	operate.Beside
 	file        *os.File
+	empty       bool // is meant
 	live        *databaseHost
 	was         observation
 	lock, other *postgres.Conn // the one that holds the lock, and one beside it
@@ -58,7 +60,7 @@ type restoring struct {
 	with        []string // statements that belong to the swap
 }
 
-func (a *app) restoreFile(ctx context.Context, path string, dry bool) error {
+func (a *app) restoreFile(ctx context.Context, path string, dry, empty bool) error {
 	handed := os.Getenv(fileEnv) != ""
 	f, err := openHanded(path)
 	switch {
@@ -79,7 +81,7 @@ func (a *app) restoreFile(ctx context.Context, path string, dry bool) error {
 		}
 	}
 	return a.restoring(ctx, options{file: f}, func(r *restoring) error {
-		if r.file = f; dry {
+		if r.file, r.empty = f, empty; dry {
 			return r.wouldRestore(ctx)
 		}
 		return r.locked(ctx, r.fresh)

@@ -51,6 +51,7 @@ func TestRestoreExtensions(t *testing.T) {
 	before := s.sql("sessiondb", have)
 	path := s.dumped("it.sql")
 	for range 2 {
+		s.want(exitOK, []string{"restore", "--dry-run", path}, "50 sessions")
 		s.want(exitOK, []string{"restore", path}, "50 sessions")
 	}
 	after := s.sql("sessiondb", have)
@@ -60,6 +61,7 @@ func TestRestoreExtensions(t *testing.T) {
 	s.sql("sessiondb", "DROP EXTENSION pg_stat_statements")
 	rows := s.rows()
 	s.want(exitRefused, []string{"restore", path}, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "permission denied", "psql -c 'CREATE EXTENSION \"pg_stat_statements\"' sessiondb", "as it was")
+	s.want(exitRefused, []string{"restore", "--dry-run", path}, "psql -c 'CREATE EXTENSION \"pg_stat_statements\"' sessiondb")
 	if s.rows() != rows {
 		t.Error("rows are not as they were")
 	}

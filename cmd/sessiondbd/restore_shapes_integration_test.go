@@ -3,6 +3,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"sessiondbd/internal/lab"
@@ -23,5 +24,49 @@ func TestRestoreShapes(t *testing.T) {
 		if got := s.sql("sessiondb", "SELECT dur(now()), begin(1)"); got != "1|2" || s.rows() != rows {
 			t.Errorf("%s: the functions give %s, or the rows are not as they were", name, got)
 		}
+	}
+}
+
+// A dump without rows is no dump of no sessions.
+func TestRestoreWithoutRows(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{})
+	s.apply()
+	none := s.dumped("none.sql")
+	rows := s.insert()
+	for _, path := range []string{s.dumped("schema.sql", "--schema-only"), s.dumped("schema.dump", "-Fc", "-s")} {
+		for _, args := range [][]string{{"restore", path}, {"restore", path, "--dry-run"}} {
+			s.want(exitRefused, args, "without its rows", "--empty", "as it was")
+			if s.rows() != rows {
+				t.Fatal("rows are not as they were")
+			}
+		}
+	}
+	s.want(exitOK, []string{"restore", none}, "0 sessions", "before: 50")
+	s.want(exitOK, []string{"restore", s.dumped("schema.sql", "--schema-only")}, "before: 0")
+	s.insert()
+	s.want(exitOK, []string{"restore", "--dry-run", "--empty", s.dumped("schema.sql", "--schema-only")}, "holds 0 sessions", "has 50")
+	s.want(exitOK, []string{"restore", "--empty", s.dumped("schema.sql", "--schema-only")}, "0 sessions", "before: 50")
+	s.inSync()
+}
+
+// What a dry run announces is what happens.
+func TestRestoreDryRun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{})
+	s.apply()
+	rows := s.insert()
+	other := strings.ReplaceAll(s.read(s.dumped("it.sql")), "public.session", "public.others")
+	s.write("other.sql", other)
+	for _, path := range []string{s.path("other.sql"), s.dumped("data.sql", "--data-only"), s.dumped("table.sql", "-t", "session"), s.dumped("data.dump", "-Fc", "-a")} {
+		for _, args := range [][]string{{"restore", path}, {"restore", path, "--dry-run"}} {
+			s.want(exitRefused, args, "as it was")
+			if s.rows() != rows {
+				t.Fatal("rows are not as they were")
+			}
+		}
+	}
+	for _, args := range [][]string{{"--rows-per-insert=20"}, {"--rows-per-insert=20", "--on-conflict-do-nothing"}} {
+		s.want(exitOK, []string{"restore", "--dry-run", s.dumped("it.sql", args...)}, "holds 50 sessions")
 	}
 }

@@ -13,7 +13,9 @@ import (
 // Loaded is what a dump held.
 type Loaded struct {
 	Sessions int64    // rows of public.session
+	Filled   bool     // that there is a place for them, even if there are none: pg_dump writes one for an empty table, too
 	Others   int64    // rows of other tables, our own history left out
+	Made     []string // extensions
 	Notes    []string // what this server did not know, and what the reader should
 }
 
@@ -46,9 +48,6 @@ func Load(ctx context.Context, c *postgres.Conn, to Into, s *Script) (Loaded, er
 	}
 	return feed(ctx, s, loader{c, to})
 }
-
-// Inspect reads a dump as Load would, and executes nothing.
-func Inspect(ctx context.Context, s *Script) (Loaded, error) { return feed(ctx, s, nowhere{}) }
 
 func feed(ctx context.Context, s *Script, to sink) (Loaded, error) {
 	var l Loaded
@@ -98,6 +97,9 @@ func (l *Loaded) take(ctx context.Context, p Piece, in *into, s *Script, to sink
 		l.count(table, n)
 		return at(p, err)
 	}
+	if name := extensionOf(p.Text); name != "" {
+		l.Made = append(l.Made, name)
+	}
 	n, err := to.run(ctx, p)
 	var pe *postgres.Error
 	switch {
@@ -127,7 +129,7 @@ func at(p Piece, err error) error {
 func (l *Loaded) count(table string, rows int64) {
 	switch {
 	case table == "session" || table == "public.session":
-		l.Sessions += rows
+		l.Sessions, l.Filled = l.Sessions+rows, true
 	case !strings.HasPrefix(table, "sessiondbd."):
 		l.Others += rows
 	}
@@ -154,21 +156,4 @@ func start(sql string) string {
 		head = strings.ToValidUTF8(head[:60], "") + "…"
 	}
 	return strings.TrimSpace(head)
-}
-
-// nowhere only counts.
-type nowhere struct{}
-
-func (nowhere) run(context.Context, Piece) (int64, error) { return 1, nil }
-
-func (nowhere) rows(ctx context.Context, _ Piece, data io.Reader) (n int64, err error) {
-	for b := make([]byte, 64<<10); err == nil; err = errors.Join(err, ctx.Err()) {
-		var k int
-		k, err = data.Read(b)
-		n += int64(strings.Count(string(b[:k]), "\n"))
-		if errors.Is(err, io.EOF) {
-			return n, nil
-		}
-	}
-	return n, err
 }

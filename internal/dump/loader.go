@@ -36,10 +36,15 @@ func (l loader) run(ctx context.Context, p Piece) (int64, error) {
 func (l loader) extension(ctx context.Context, name string, denied error) error {
 	schema, wanted := l.Extensions[name]
 	if !wanted {
-		return fmt.Errorf("%w; if it is to be trusted, an administrator makes it in the database in service, sudo -u postgres psql -c 'CREATE EXTENSION %s' %s, and restores again", denied, postgres.QuoteIdent(name), l.Live)
+		return fmt.Errorf("%w; %s", denied, Wanted(name, l.Live))
 	}
 	_, err := l.Administrator.Run(ctx, "CREATE EXTENSION "+postgres.QuoteIdent(name)+" SCHEMA "+postgres.QuoteIdent(schema))
 	return err
+}
+
+// Wanted says how the database in service, live, comes to have an extension that restores make.
+func Wanted(name, live string) string {
+	return fmt.Sprintf("if it is to be trusted, an administrator makes it in the database in service, sudo -u postgres psql -c 'CREATE EXTENSION %s' %s, and restores again", postgres.QuoteIdent(name), live)
 }
 
 // rows executes a COPY.

@@ -28,6 +28,8 @@ type Piece struct {
 	Meta bool
 	// Rows says that the statement is a COPY whose rows follow: they have to be read next.
 	Rows bool
+	// Tuples is how many rows follow VALUES in it.
+	Tuples int
 }
 
 // Of what a file that is no dump could make us keep: the longest statement, and the longest comment that is looked at.
@@ -58,7 +60,7 @@ func (s *Script) Next() (Piece, error) {
 	if errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%w in the statement of line %d", ErrCutOff, p.Line)
 	}
-	p.Text, p.Rows = w.text.String(), w.copies()
+	p.Text, p.Rows, p.Tuples = w.text.String(), w.copies(), w.tuples
 	if p.Rows && err == nil {
 		s.copy = true
 		_, err = s.rest()

@@ -104,26 +104,34 @@ const (
 )
 
 func TestInspect(t *testing.T) {
-	session := "COPY public.session (id) FROM stdin;\n1\n2\n\\.\n"
+	const table = "CREATE TABLE public.session (id int);\n"
+	session := table + "COPY public.session (id) FROM stdin;\n1\n2\n\\.\n"
 	for _, tt := range []struct {
 		name, text string
 		want       Loaded
 		err        string
 	}{
-		{"whole", head + session + "COPY sessiondbd.migrations (id) FROM stdin;\n1\n\\.\nCOPY public.notes FROM stdin;\n1\n\\.\n" + tail, Loaded{Sessions: 2, Others: 1}, ""},
-		{"quoted, with rights and owners", head + "SET a = 1;\nALTER TABLE \"public\".\"session\" OWNER TO \"x y\";\nGRANT ALL ON a TO b;\nCOPY \"public\".\"session\" FROM stdin;\n1\n\\.\n" + tail, Loaded{Sessions: 1}, ""},
-		{"inserts", head + "INSERT INTO public.session VALUES (1);\nINSERT INTO public.session VALUES (2);\n" + tail, Loaded{Sessions: 2}, ""},
-		{"with the database", head + "DROP DATABASE a;\nCREATE DATABASE a;\nALTER DATABASE a OWNER TO b;\n\\connect a\nALTER ROLE \"x y\" IN DATABASE a SET b TO 'c';\n" + session + tail, Loaded{Sessions: 2}, ""},
-		{"guarded", head + "\\restrict abc\n" + session + "\\unrestrict abc\n" + tail, Loaded{Sessions: 2}, ""},
-		{"of nobody known", session, Loaded{Sessions: 2, Notes: []string{"the file does not say that pg_dump wrote it: whether it is whole cannot be told"}}, ""},
-		{"cut off between statements", head + session, Loaded{Sessions: 2}, "cut off"},
-		{"two databases", head + "\\connect a\n" + session + "\\connect b\n" + tail, Loaded{Sessions: 2}, "several databases"},
+		{"whole", head + session + "COPY sessiondbd.migrations (id) FROM stdin;\n1\n\\.\nCOPY public.notes FROM stdin;\n1\n\\.\n" + tail, Loaded{Filled: true, Sessions: 2, Others: 1}, ""},
+		{"inserts of several rows", head + table + "INSERT INTO public.session (id) VALUES\n (1),\n (f(2, ('('))),\n\t(3) ON CONFLICT (id) DO NOTHING;\nINSERT INTO public.session DEFAULT VALUES;\n" + tail, Loaded{Filled: true, Sessions: 4}, ""},
+		{"of another database", head + "CREATE TABLE public.sessions (id int);\nCREATE TABLE other.session (id int);" + tail, Loaded{}, "no table session"},
+		{"rows alone", head + "COPY public.session (id) FROM stdin;\n1\n\\.\n" + tail, Loaded{Filled: true, Sessions: 1}, "--data-only"},
+		{"without the type", head + "CREATE TABLE public.session (s public.inbox_status_enum);" + tail, Loaded{}, "inbox_status_enum"},
+		{"with the type", head + "CREATE TYPE public.inbox_status_enum AS ENUM ('a');CREATE TABLE public.session (s public.inbox_status_enum);" + tail, Loaded{}, ""},
+		{"no sessions", head + table + "COPY public.session (id) FROM stdin;\n\\.\n" + tail, Loaded{Filled: true}, ""},
+		{"no place for sessions", head + "CREATE TABLE public.session (id int);\n" + tail, Loaded{}, ""},
+		{"quoted, with rights and owners", head + "CREATE TABLE IF NOT EXISTS \"public\".\"session\"(id int);\nSET a = 1;\nALTER TABLE \"public\".\"session\" OWNER TO \"x y\";\nGRANT ALL ON a TO b;\nCOPY \"public\".\"session\" FROM stdin;\n1\n\\.\n" + tail, Loaded{Filled: true, Sessions: 1}, ""},
+		{"inserts", head + table + "INSERT INTO public.session VALUES (1);\nINSERT INTO public.session VALUES (2);\n" + tail, Loaded{Filled: true, Sessions: 2}, ""},
+		{"with the database", head + "DROP DATABASE a;\nCREATE DATABASE a;\nALTER DATABASE a OWNER TO b;\n\\connect a\nALTER ROLE \"x y\" IN DATABASE a SET b TO 'c';\n" + session + tail, Loaded{Filled: true, Sessions: 2}, ""},
+		{"guarded", head + "\\restrict abc\n" + session + "\\unrestrict abc\n" + tail, Loaded{Filled: true, Sessions: 2}, ""},
+		{"of nobody known", session, Loaded{Filled: true, Sessions: 2, Notes: []string{"the file does not say that pg_dump wrote it: whether it is whole cannot be told"}}, ""},
+		{"cut off between statements", head + session, Loaded{Filled: true, Sessions: 2}, "cut off"},
+		{"two databases", head + "\\connect a\n" + session + "\\connect b\n" + tail, Loaded{Filled: true, Sessions: 2}, "several databases"},
 		{"a program", head + "\\! rm -rf /\n" + tail, Loaded{}, `line 5: \!`},
-		{"a whole server", "--\n-- PostgreSQL database cluster dump\n--\n" + session, Loaded{Sessions: 2}, "whole server"},
+		{"a whole server", "--\n-- PostgreSQL database cluster dump\n--\n" + session, Loaded{Filled: true, Sessions: 2}, "whole server"},
 		{"roles", head + "CREATE ROLE a;" + tail, Loaded{}, "pg_dumpall"},
 		{"somebody else", head + "SET  ROLE\npostgres;" + tail, Loaded{}, "line 5: SET ROLE"},
 		{"somebody else, too", head + "reset role;" + tail, Loaded{}, "who executes"},
-		{"who gave a right", head + "SET SESSION AUTHORIZATION a;\nGRANT ALL ON b TO c;\nRESET SESSION AUTHORIZATION;\n" + session + tail, Loaded{Sessions: 2}, ""},
+		{"who gave a right", head + "SET SESSION AUTHORIZATION a;\nGRANT ALL ON b TO c;\nRESET SESSION AUTHORIZATION;\n" + session + tail, Loaded{Filled: true, Sessions: 2}, ""},
 		{"taken back", head + "rollback;" + tail, Loaded{}, "take anything back"},
 	} {
 		got, err := Inspect(t.Context(), NewScript(strings.NewReader(tt.text)))

@@ -17,6 +17,8 @@ type words struct {
 	before string // the word before, if nothing stands between
 	parens int
 	begun  int
+	values bool // what is in parentheses from here on is a row
+	tuples int
 }
 
 func (w *words) take() (byte, error) {
@@ -51,6 +53,9 @@ func (w *words) read() error {
 		case '.', ',':
 			w.before = ""
 		case '(':
+			if w.parens == 0 && w.values {
+				w.tuples++
+			}
 			w.parens++
 		case ')':
 			w.parens--
@@ -98,6 +103,8 @@ func (w *words) ended() {
 	}
 	switch {
 	case w.parens > 0:
+	case word == "VALUES", word == "ON": // CONFLICT (id)
+		w.values = word == "VALUES"
 	case w.begun == 0 && word == "ATOMIC" && w.before == "BEGIN" && makes().MatchString(w.first), w.begun > 0 && word == "CASE":
 		w.begun++
 	case w.begun > 0 && word == "END":

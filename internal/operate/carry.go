@@ -27,31 +27,6 @@ func (b Beside) Shut(ctx context.Context, c *postgres.Conn, roles []string) ([]s
 	return all, nil
 }
 
-// Extensions are those of the database in service, by name, with their schemas. Where there is none, there are no extensions.
-func Extensions(ctx context.Context, t postgres.Target) (map[string]string, error) {
-	c, err := t.ConnectSession(ctx)
-	if postgres.IsNoDatabase(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer c.CloseSoon()
-	var got []struct {
-		Name   string `json:"extname"`
-		Schema string `json:"nspname"`
-	}
-	q := postgres.Query{Name: "the extensions", SQL: "SELECT e.extname, n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace", Into: &got}
-	if err := c.Ask(ctx, []postgres.Query{q}); err != nil {
-		return nil, err
-	}
-	all := map[string]string{}
-	for _, e := range got {
-		all[e.Name] = e.Schema
-	}
-	return all, nil
-}
-
 // Carry has what administrators have set for the database in service as a whole hold for the fresh one, too: settings,
 // rights of roles that are not ours, the limit of connections. A dump of the one database has none of that. What cannot be
 // carried over is returned, as what to type.

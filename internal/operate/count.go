@@ -63,6 +63,9 @@ func (s InService) String() string {
 // NoDatabase says that there is none.
 func (s InService) NoDatabase() bool { return s.instead == noDatabase }
 
+// None says that there are no sessions to lose. A table that is locked may have some.
+func (s InService) None() bool { return s.Sessions == 0 && s.instead != notTold }
+
 // lockNotAvailable is the SQLSTATE of a lock that was not to be had in time (PostgreSQL manual, appendix A).
 const lockNotAvailable = "55P03"
 
