@@ -150,7 +150,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"a program in it", strings.Replace(whole, "SET statement_timeout", "\\! touch /tmp/sessiondbd-was-here\nSET statement_timeout", 1), exitRefused, "command for psql"},
 		{"an administrator's work", strings.Replace(whole, "SET statement_timeout", "ALTER SYSTEM SET work_mem = '1GB';\nSET statement_timeout", 1), exitRefused, "whole server"},
 		{"an administrator's file", strings.Replace(whole, "SET statement_timeout", "COPY pg_class TO '/tmp/sessiondbd-was-here';\nSET statement_timeout", 1), exitRefused, "COPY"},
-		{"an administrator's trigger", strings.Replace(whole, "SET statement_timeout", "CREATE EVENT TRIGGER t ON sql_drop EXECUTE FUNCTION f();\nSET statement_timeout", 1), exitRefused, "not as an administrator: leave that out"},
+		{"an administrator's language", strings.Replace(whole, "SET statement_timeout", "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'x';\nSET statement_timeout", 1), exitRefused, "not as an administrator: leave that out"},
 		{"broken JSON", strings.Replace(whole, `{"n": 7}`, `{"n": `, 1), exitRefused, "COPY session, line 7, column messages"},
 		{"another type", strings.Replace(whole, "created_at timestamp with time zone", "created_at text", 1), exitRefused, "refused"},
 		{"an orphan, and nothing that forbids it", strings.Replace(whole[:strings.Index(whole, "-- Name: session session_parent_fkey")]+"\n-- PostgreSQL database dump complete\n", "pending\t\\N\t\\N", "pending\t\\N\t00000000-0000-0000-0000-000000000000", 1), exitRefused, "refused"},

@@ -70,3 +70,27 @@ func TestRestoreDryRun(t *testing.T) {
 		s.want(exitOK, []string{"restore", "--dry-run", s.dumped("it.sql", args...)}, "holds 50 sessions")
 	}
 }
+
+// What only an administrator may in somebody's own dump is left out and told, and keeps nobody from his sessions.
+func TestRestoreLeavesOut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{Settings: map[string]string{"wal_level": "logical"}})
+	s.apply()
+	rows := s.insert()
+	s.sql("sessiondb", `CREATE TABLE extra (id serial PRIMARY KEY, "odd name" int DEFAULT 1); CREATE PUBLICATION everything FOR ALL TABLES; COMMENT ON PUBLICATION everything IS 'x'; CREATE PUBLICATION one FOR TABLE extra;
+		CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 dbname=none password=geheim' PUBLICATION p WITH (connect = false); COMMENT ON SUBSCRIPTION feed IS 'x';
+		CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER watch ON sql_drop EXECUTE FUNCTION f(); ALTER EVENT TRIGGER watch DISABLE;
+		CREATE ROLE app; ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT SELECT ON TABLES TO PUBLIC`)
+	said := []string{"50 sessions", "CREATE PUBLICATION everything FOR ALL TABLES", "CREATE SUBSCRIPTION feed CONNECTION …", "CREATE EVENT TRIGGER watch ON sql_drop", "ALTER EVENT TRIGGER watch DISABLE", "ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT SELECT ON TABLES TO PUBLIC"}
+	paths := []string{s.dumped("it.sql", "--clean"), s.dumped("it.dump", "-Fc"), s.dumped("exists.sql", "--clean", "--if-exists")}
+	for _, path := range paths {
+		s.want(exitOK, []string{"restore", "--dry-run", path}, said...)
+		r := s.want(exitOK, []string{"restore", path}, said...)
+		if strings.Contains(r.stdout+r.stderr, "geheim") {
+			t.Error("it tells a password")
+		}
+		if got := s.sql("sessiondb", "SELECT string_agg(pubname, ' '), (SELECT count(*) FROM pg_publication_tables) FROM pg_publication"); got != "one|1" || s.rows() != rows {
+			t.Errorf("%s: publications %s, or the rows are not as they were", path, got)
+		}
+	}
+}

@@ -19,8 +19,13 @@ const (
 	// grant: executed likewise, and left out where it is not the owner's to give: what others may do is carried over, and what
 	// our roles may do is compared afterwards.
 	grant
+	// leave: left out, since only an administrator may, and told as what to type.
+	leave
 	refuse
 )
+
+// named is the name of something, with its schema or without.
+const named = `("([^"]|"")+"|[^\s".;]+)(\."([^"]|"")+"|\.[^\s".;]+)?`
 
 // rules are looked at in order, in upper case, by how a statement begins; the first that fits decides.
 var rules = []struct {
@@ -31,12 +36,14 @@ var rules = []struct {
 	{begins(`(SET|RESET) SESSION AUTHORIZATION`), ignore, ""}, // around rights that somebody else than the owner gave
 	{begins(`SET (SESSION |LOCAL )?(ROLE|SESSION AUTHORIZATION)`, `RESET (ROLE|ALL)`, `DISCARD`), refuse, "it changes who executes the rest"},
 	{begins(`ALTER (ROLE|USER) ("[^"]+"|\S+) IN DATABASE`), ignore, ""}, // pg_dump -C
-	{begins(`(CREATE|ALTER|DROP) (ROLE|USER|GROUP|TABLESPACE|SUBSCRIPTION)`, `ALTER SYSTEM`), refuse, "it concerns the whole server, not one database: is this a dump of pg_dumpall? Make one of the session database: sudo sessiondbd backup"},
+	{begins(`(CREATE|ALTER|DROP) (ROLE|USER|GROUP|TABLESPACE)`, `ALTER SYSTEM`), refuse, "it concerns the whole server, not one database: is this a dump of pg_dumpall? Make one of the session database: sudo sessiondbd backup"},
+	{begins(`CREATE (SUBSCRIPTION|EVENT TRIGGER)`, `ALTER (SUBSCRIPTION|EVENT TRIGGER) ` + named + ` (SET|ENABLE|DISABLE)`, `CREATE PUBLICATION ` + named + ` FOR (ALL TABLES|TABLES IN SCHEMA)`, `ALTER PUBLICATION ` + named + ` ADD TABLES IN SCHEMA`, `ALTER DEFAULT PRIVILEGES`), leave, ""},
+	{begins(`ALTER PUBLICATION ` + named + ` ADD`, `COMMENT ON PUBLICATION`), tolerate, ""}, // of one that was left out
 	{begins(`ROLLBACK`, `ABORT`, `PREPARE TRANSACTION`), refuse, "a dump does not take anything back"},
 	{begins(`GRANT`, `REVOKE`), grant, ""},
-	{begins(`ALTER DEFAULT PRIVILEGES`, `SECURITY LABEL`, `COMMENT ON (EXTENSION|DATABASE|ROLE|TABLESPACE)`), ignore, ""},
+	{begins(`SECURITY LABEL`, `COMMENT ON (EXTENSION|DATABASE|ROLE|TABLESPACE|SUBSCRIPTION|EVENT TRIGGER)`), ignore, ""},
 	{begins(`(CREATE|ALTER|DROP) DATABASE`), ignore, ""},
-	{begins(`DROP`, `SELECT PG_CATALOG\.LO_UNLINK`, `CREATE SCHEMA (IF NOT EXISTS )?"?PUBLIC"?;`, `ALTER TABLE (IF EXISTS )?(ONLY )?\S+ DROP CONSTRAINT`), ignore, ""},
+	{begins(`DROP`, `SELECT PG_CATALOG\.LO_UNLINK`, `CREATE SCHEMA (IF NOT EXISTS )?"?PUBLIC"?;`, `ALTER TABLE (IF EXISTS )?(ONLY )?`+named+` (DROP CONSTRAINT|ALTER COLUMN `+named+` DROP DEFAULT)`), ignore, ""},
 	{begins(`BEGIN`, `START TRANSACTION`, `COMMIT`, `END`), ignore, ""},
 	{begins(`ALTER [^']* OWNER TO`), ignore, ""},
 	{begins(`SET`), tolerate, ""},

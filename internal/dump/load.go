@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"sessiondbd/internal/postgres"
 )
@@ -90,6 +91,9 @@ func (l *Loaded) take(ctx context.Context, p Piece, in *into, s *Script, to sink
 	switch {
 	case v == ignore:
 		return nil
+	case v == leave:
+		l.Notes = append(l.Notes, fmt.Sprintf("line %d, left out, since an administrator has to want it: %s", p.Line, typed(p.Text)))
+		return nil
 	case v == refuse:
 		return fmt.Errorf("line %d: %s: %s", p.Line, start(p.Text), why)
 	case p.Rows:
@@ -145,6 +149,18 @@ func tableOf(sql string) string {
 	}
 	return strings.ReplaceAll(m[1], `"`, "")
 }
+
+// typed is a whole statement, for people to type. One with a password in it is not shown, and neither is what a terminal would obey.
+func typed(sql string) string {
+	sql = strings.TrimSpace(space().ReplaceAllString(sql, " "))
+	if len(sql) > judged || secret().MatchString(sql) || strings.ContainsFunc(sql, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return start(sql) + " … (see the file)"
+	}
+	return sql
+}
+
+// secret is what connection strings hold passwords in.
+var secret = lazy(`(?i)\bCONNECTION\b`)
 
 // start is the beginning of a statement, for people: not what it holds.
 func start(sql string) string {

@@ -132,6 +132,13 @@ func TestInspect(t *testing.T) {
 		{"somebody else", head + "SET  ROLE\npostgres;" + tail, Loaded{}, "line 5: SET ROLE"},
 		{"somebody else, too", head + "reset role;" + tail, Loaded{}, "who executes"},
 		{"who gave a right", head + "SET SESSION AUTHORIZATION a;\nGRANT ALL ON b TO c;\nRESET SESSION AUTHORIZATION;\n" + session + tail, Loaded{Filled: true, Sessions: 2}, ""},
+		{
+			"what needs an administrator", head + table + "CREATE PUBLICATION p FOR ALL TABLES WITH (publish = 'insert');\nCREATE SUBSCRIPTION s CONNECTION 'password=geheim' PUBLICATION p;\nCREATE EVENT TRIGGER t ON sql_drop\n   EXECUTE FUNCTION public.f();\nCOMMENT ON EVENT TRIGGER t IS 'x';" + tail, Loaded{Notes: []string{
+				"line 6, left out, since an administrator has to want it: CREATE PUBLICATION p FOR ALL TABLES WITH (publish = 'insert');",
+				"line 7, left out, since an administrator has to want it: CREATE SUBSCRIPTION s CONNECTION … (see the file)",
+				"line 8, left out, since an administrator has to want it: CREATE EVENT TRIGGER t ON sql_drop EXECUTE FUNCTION public.f();",
+			}}, "",
+		},
 		{"taken back", head + "rollback;" + tail, Loaded{}, "take anything back"},
 	} {
 		got, err := Inspect(t.Context(), NewScript(strings.NewReader(tt.text)))
@@ -150,6 +157,11 @@ func TestJudge(t *testing.T) {
 		"DROP TABLE a;": ignore, "DROPLET;": execute,
 		"COMMENT ON EXTENSION plpgsql IS 'x';": ignore, "COMMENT ON TABLE a IS 'x';": execute,
 		"SET a = 1;": tolerate, "SETTLE;": execute, "SET LOCAL ROLE a;": refuse, "SET role_x = 1;": tolerate,
+		"CREATE PUBLICATION a FOR ALL TABLES;": leave, `CREATE PUBLICATION "a ""b" FOR ALL TABLES;`: leave, "CREATE PUBLICATION a WITH (publish = 'FOR ALL TABLES');": execute, "CREATE PUBLICATION a FOR TABLE b;": execute,
+		"ALTER PUBLICATION a ADD TABLE ONLY b;": tolerate, "ALTER PUBLICATION a ADD TABLES IN SCHEMA b;": leave, "ALTER PUBLICATION a OWNER TO b;": ignore,
+		"CREATE SUBSCRIPTION a;": leave, "ALTER SUBSCRIPTION a OWNER TO b;": ignore, "CREATE EVENT TRIGGER a;": leave, "ALTER EVENT TRIGGER a ENABLE ALWAYS;": leave, "ALTER EVENT TRIGGER a OWNER TO b;": ignore,
+		"ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO a;": leave,
+		"ALTER TABLE public.a ALTER COLUMN b DROP DEFAULT;":  ignore, `ALTER TABLE IF EXISTS "x y"."a.b" ALTER COLUMN "c d" DROP DEFAULT;`: ignore, "ALTER TABLE public.a ALTER COLUMN b SET DEFAULT 1;": execute, "ALTER TABLE public.a ALTER COLUMN b DROP NOT NULL;": execute,
 		"ALTER TABLE ONLY public.a DROP CONSTRAINT b;": ignore, "ALTER TABLE ONLY public.a ADD CONSTRAINT b CHECK (true);": execute,
 		"ALTER ROLE a IN DATABASE b SET c TO d;": ignore, "ALTER ROLE a SET c TO d;": refuse, "CREATE USER MAPPING FOR a SERVER b;": refuse,
 		"COPY a FROM stdin;": execute, "CREATE TRIGGER a;": execute, "SELECT pg_catalog.set_config('search_path', '', false);": execute,
