@@ -22,7 +22,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		Use: "restore FILE", Short: "put a dump in the place of the session database, which is kept", Args: cobra.MaximumNArgs(1),
 		Long: "Loads a dump into a new database beside the one in service, repairs it like a database that is taken over, gives it rights, compares it with what it should be, and puts it in the place of the one in service in one moment. " +
 			"That one is kept under a name with the time; the VMs' connections end, and they reconnect. Until that moment nothing changes for anybody; stopped or killed before it, the old database serves on.\n\n" +
-			"FILE is one of sessiondbd backup, any other archive of pg_dump, or its SQL, as it is or compressed with gzip or zstd. If its checksum lies beside it, as FILE.sha256, the two have to agree. What it says of owners, roles and the database itself is left out: the config says those. What administrators have set for the database in service, what others may do with it, and extensions that only an administrator may make, the new one gets, too.\n\n" +
+			"FILE is one of sessiondbd backup, any other archive of pg_dump, or its SQL, as it is or compressed with gzip or zstd. If its checksum lies beside it, as FILE.sha256, the two have to agree. What it says of roles and the database itself is left out, and so is who owns the session table: the config says those. Everything else in it gets the owner that it had, where there is such a role that is no administrator. Publications of all tables, subscriptions and event triggers are left out and named. What administrators have set for the database in service, what others may do with it, and extensions that only an administrator may make, the new one gets, too.\n\n" +
 			"A dump is a program, and so is whatever a role of the VMs may have put into tables that are its own. It is executed by a role of its own, " + operate.Restorer + ", which sessiondbd makes for that time: it owns the database beside, is no administrator and a member of nothing, and logs in with a password that nobody knows over the loopback (127.0.0.1), which PostgreSQL's own pg_hba.conf allows. What is restored serves the VMs all the same: restore what you trust.\n\n" +
 			"Exit codes: 0 restored, 65 the file or the database in it is refused, 69 PostgreSQL unavailable, 75 try again, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -200,6 +200,9 @@ func (r *restoring) fresh(ctx context.Context) (err error) {
 	guarded, done := room.Guard(ctx, room.Data)
 	if err = r.fill(guarded, t); err == nil {
 		err = r.bringUp(guarded, t)
+	}
+	if err == nil {
+		err = r.giveBack(guarded, t)
 	}
 	if err = done(err); errors.Is(err, operate.ErrNoRoom) {
 		return postgres.NewError(postgres.Busy, err.Error()+"; the database in service is as it was")

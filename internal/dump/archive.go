@@ -125,7 +125,7 @@ func (a *Archive) restored(ctx context.Context, in io.Reader, look func(string) 
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, tool, "--file=-", "--no-owner")
+	cmd := exec.CommandContext(ctx, tool, "--file=-")
 	cmd.Stdin, cmd.Dir = in, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	says := &bytes.Buffer{}

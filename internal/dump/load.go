@@ -17,6 +17,7 @@ type Loaded struct {
 	Filled   bool     // that there is a place for them, even if there are none: pg_dump writes one for an empty table, too
 	Others   int64    // rows of other tables, our own history left out
 	Made     []string // extensions
+	Owned    []Owned  // what it gives to roles
 	Notes    []string // what this server did not know, and what the reader should
 }
 
@@ -38,8 +39,8 @@ type Into struct {
 }
 
 // Load executes a dump in the database that c is connected to, as the role that c has logged in as, which owns the database and may
-// nothing else: whatever the dump executes can get back to that role. Owners are left out, since the config says those. An error
-// leaves the database half full.
+// nothing else: whatever the dump executes can get back to that role, whose everything is; what the dump says of owners is returned. An
+// error leaves the database half full.
 func Load(ctx context.Context, c *postgres.Conn, to Into, s *Script) (Loaded, error) {
 	// Without synchronous_commit: nobody is told that the rows are safe before the swap, which waits for all of them.
 	for _, sql := range []string{"SET search_path = public", "SET synchronous_commit = off"} {
@@ -90,6 +91,9 @@ func (l *Loaded) take(ctx context.Context, p Piece, in *into, s *Script, to sink
 	table := tableOf(p.Text)
 	switch {
 	case v == ignore:
+		if o, is := ownedBy(p.Text); is {
+			l.Owned = append(l.Owned, o)
+		}
 		return nil
 	case v == leave:
 		l.Notes = append(l.Notes, fmt.Sprintf("line %d, left out, since an administrator has to want it: %s", p.Line, typed(p.Text)))

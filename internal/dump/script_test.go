@@ -119,7 +119,7 @@ func TestInspect(t *testing.T) {
 		{"with the type", head + "CREATE TYPE public.inbox_status_enum AS ENUM ('a');CREATE TABLE public.session (s public.inbox_status_enum);" + tail, Loaded{}, ""},
 		{"no sessions", head + table + "COPY public.session (id) FROM stdin;\n\\.\n" + tail, Loaded{Filled: true}, ""},
 		{"no place for sessions", head + "CREATE TABLE public.session (id int);\n" + tail, Loaded{}, ""},
-		{"quoted, with rights and owners", head + "CREATE TABLE IF NOT EXISTS \"public\".\"session\"(id int);\nSET a = 1;\nALTER TABLE \"public\".\"session\" OWNER TO \"x y\";\nGRANT ALL ON a TO b;\nCOPY \"public\".\"session\" FROM stdin;\n1\n\\.\n" + tail, Loaded{Filled: true, Sessions: 1}, ""},
+		{"quoted, with rights and owners", head + "CREATE TABLE IF NOT EXISTS \"public\".\"session\"(id int);\nSET a = 1;\nALTER TABLE \"public\".\"session\" OWNER TO \"x y\";\nGRANT ALL ON a TO b;\nCOPY \"public\".\"session\" FROM stdin;\n1\n\\.\n" + tail, Loaded{Filled: true, Sessions: 1, Owned: []Owned{{"TABLE", `"public"."session"`, "x y"}}}, ""},
 		{"inserts", head + table + "INSERT INTO public.session VALUES (1);\nINSERT INTO public.session VALUES (2);\n" + tail, Loaded{Filled: true, Sessions: 2}, ""},
 		{"with the database", head + "DROP DATABASE a;\nCREATE DATABASE a;\nALTER DATABASE a OWNER TO b;\n\\connect a\nALTER ROLE \"x y\" IN DATABASE a SET b TO 'c';\n" + session + tail, Loaded{Filled: true, Sessions: 2}, ""},
 		{"guarded", head + "\\restrict abc\n" + session + "\\unrestrict abc\n" + tail, Loaded{Filled: true, Sessions: 2}, ""},
