@@ -28,7 +28,7 @@ func (b Beside) Shut(ctx context.Context, c *postgres.Conn, roles []string) ([]s
 }
 
 // Carry has what administrators have set for the database in service as a whole hold for the fresh one, too: settings,
-// rights of roles that are not ours, the limit of connections. A dump of the one database has none of that. What cannot be
+// rights of roles that are not ours, the comment, the limit of connections. A dump of the one database has none of that. What cannot be
 // carried over is returned, as what to type.
 func (b Beside) Carry(ctx context.Context, c *postgres.Conn, ours []string) (notes []string, err error) {
 	all, err := b.carried(ctx, c, ours)
@@ -69,22 +69,22 @@ func (b Beside) carried(ctx context.Context, c *postgres.Conn, ours []string) (a
 		Name  string `json:"name"`
 		Value string `json:"value"`
 	}
-	var limit []struct {
-		Limit int `json:"datconnlimit"`
+	var rest []struct {
+		Limit   int    `json:"datconnlimit"`
+		Comment string `json:"comment"`
 	}
-	live := []string{b.Live}
+	live, fresh := []string{b.Live}, postgres.QuoteIdent(b.Fresh)
 	err = c.Ask(ctx, []postgres.Query{
 		{Name: "rights on the database", Args: live, Into: &rights, SQL: `SELECT CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END AS grantee, a.privilege_type, a.is_grantable
 			FROM pg_catalog.pg_database d, pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) a WHERE d.datname = $1 AND a.grantee <> d.datdba ORDER BY 1, 2`},
 		{Name: "settings of the database", Args: live, Into: &settings, SQL: `SELECT CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole) ELSE '' END AS role,
 			pg_catalog.split_part(c, '=', 1) AS name, pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1) AS value
 			FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase AND d.datname = $1, pg_catalog.unnest(s.setconfig) c ORDER BY 1, 2`},
-		{Name: "the limit of connections", Args: live, Into: &limit, SQL: "SELECT datconnlimit FROM pg_catalog.pg_database WHERE datname = $1 AND datconnlimit >= 0"},
+		{Name: "the limit of connections and the comment", Args: live, Into: &rest, SQL: "SELECT datconnlimit, coalesce(pg_catalog.shobj_description(oid, 'pg_database'), '') AS comment FROM pg_catalog.pg_database WHERE datname = $1"},
 	})
 	if err != nil {
 		return nil, err
 	}
-	fresh := postgres.QuoteIdent(b.Fresh)
 	for _, r := range rights {
 		if slices.Contains(ours, r.Grantee) {
 			continue
@@ -108,8 +108,13 @@ func (b Beside) carried(ctx context.Context, c *postgres.Conn, ours []string) (a
 		}
 		all = append(all, carry{"ALTER " + whose + " SET " + s.Name, s.Name, s.Value})
 	}
-	for _, l := range limit {
-		all = append(all, carry{sql: "ALTER DATABASE " + fresh + " CONNECTION LIMIT " + strconv.Itoa(l.Limit)})
+	for _, d := range rest {
+		if d.Limit >= 0 {
+			all = append(all, carry{sql: "ALTER DATABASE " + fresh + " CONNECTION LIMIT " + strconv.Itoa(d.Limit)})
+		}
+		if d.Comment != "" {
+			all = append(all, carry{sql: "COMMENT ON DATABASE " + fresh + " IS " + postgres.QuoteLiteral(d.Comment)})
+		}
 	}
 	return all, nil
 }

@@ -54,9 +54,13 @@ func (b Beside) Login(ctx context.Context, c *postgres.Conn, t postgres.Target, 
 	if _, err := c.Run(ctx, restorer(verifier)); err != nil {
 		return nil, fmt.Errorf("role %s: %w", Restorer, err)
 	}
+	locale, err := b.locale(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	fresh := postgres.QuoteIdent(b.Fresh)
 	for _, sql := range []string{
-		"CREATE DATABASE " + fresh + " OWNER " + postgres.QuoteIdent(Restorer) + " TEMPLATE template0 ENCODING 'UTF8'",
+		"CREATE DATABASE " + fresh + " OWNER " + postgres.QuoteIdent(Restorer) + " TEMPLATE template0 ENCODING 'UTF8'" + locale,
 		"REVOKE ALL ON DATABASE " + fresh + " FROM PUBLIC",
 	} {
 		if _, err := c.Run(ctx, sql); err != nil {
