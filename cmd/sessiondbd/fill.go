@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"sessiondbd/internal/config"
@@ -51,29 +50,6 @@ func (r *restoring) fill(ctx context.Context, t postgres.Target) error {
 	}
 	fmt.Fprintf(r.stdout, "%d sessions from %s (%s) in %s, into a database beside.\n", arrived, r.file.Name(), arc.Form, time.Since(begin).Round(time.Millisecond))
 	return nil
-}
-
-// empties refuses a file without rows of the table, where sessions would go for it that nobody has asked to go.
-func (r *restoring) empties(held dump.Loaded, before operate.InService) error {
-	if held.Filled || before.None() || r.empty {
-		return nil
-	}
-	return refusal{fmt.Errorf("%s holds the table session without its rows (pg_dump --schema-only?), and %s has %s: an empty table in their place is what --empty asks for; the database in service is as it was", r.file.Name(), r.Live, before)}
-}
-
-// extends refuses extensions that the role of a restore could not make, and nobody would for it.
-func (r *restoring) extends(ctx context.Context, names []string) error {
-	made, err := operate.Extensions(ctx, r.live.target)
-	if err != nil {
-		return err
-	}
-	names, err = operate.Untrusted(ctx, r.live.target, names)
-	for _, name := range names {
-		if _, there := made[name]; !there {
-			return refusal{fmt.Errorf("%s: only an administrator may make the extension %s; %s", r.file.Name(), name, dump.Wanted(name, r.Live))}
-		}
-	}
-	return err
 }
 
 // faulty is what is wrong with a dump, or came between.
@@ -138,39 +114,11 @@ func (r *restoring) unusable(ctx context.Context, err error) error {
 	return refusal{fmt.Errorf("%w; the database in service is as it was", err)}
 }
 
-// wouldRestore reads the file as a restore would.
-func (r *restoring) wouldRestore(ctx context.Context) error {
-	before, err := operate.SessionsIn(ctx, r.live.target)
-	if err != nil {
-		return err
+// noOwner explains a server that has not been provisioned.
+func (r *restoring) noOwner(err error) error {
+	var pe *postgres.Error
+	if errors.As(err, &pe) && pe.Code == "42704" {
+		return refusal{fmt.Errorf("%w; this server was never provisioned: sudo sessiondbd apply first", err)}
 	}
-	arc, err := dump.OpenArchive(ctx, r.file, dump.Tool)
-	if err != nil {
-		return r.unusable(ctx, err)
-	}
-	defer arc.Close()
-	held, err := dump.Inspect(ctx, dump.NewScript(arc))
-	if err != nil {
-		return r.unusable(ctx, err)
-	}
-	if err := r.empties(held, before); err != nil {
-		return err
-	}
-	if err := r.extends(ctx, held.Made); err != nil {
-		return err
-	}
-	for _, note := range held.Notes {
-		fmt.Fprintln(r.stderr, "sessiondbd: note: "+note)
-	}
-	fmt.Fprintf(r.stdout, "%s (%s) holds %d sessions; %s has %s.\n", r.file.Name(), arc.Form, held.Sessions, r.Live, before)
-	if held.Others > 0 {
-		fmt.Fprintf(r.stdout, "It also holds %d rows of other tables.\n", held.Others)
-	}
-	fmt.Fprintf(r.stdout, "A restore would load it into a database beside, compare and repair that, and put it in the place of %s", r.Live)
-	if before.NoDatabase() {
-		fmt.Fprintln(r.stdout, ".")
-		return nil
-	}
-	fmt.Fprintf(r.stdout, ", which would be kept as %s… Connections of VMs would end once. Nothing was changed.\n", strings.TrimRight(r.Kept, "0123456789_"))
-	return nil
+	return err
 }

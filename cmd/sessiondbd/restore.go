@@ -167,6 +167,9 @@ func (r *restoring) begin(ctx context.Context) (err error) {
 			fmt.Fprintf(r.stdout, "Dropped %s, which a restore that was killed had begun to fill.\n", name)
 		}
 	}
+	if err == nil {
+		err = r.NothingPrepared(ctx, r.lock, r.cfg.Database.OSUser)
+	}
 	if err != nil {
 		r.lock.CloseSoon()
 		r.other.CloseSoon()
@@ -236,13 +239,4 @@ func (r *restoring) again(ctx context.Context, name string) error {
 		return err
 	}
 	return r.swap(ctx)
-}
-
-// noOwner explains a server that has not been provisioned.
-func (r *restoring) noOwner(err error) error {
-	var pe *postgres.Error
-	if errors.As(err, &pe) && pe.Code == "42704" {
-		return refusal{fmt.Errorf("%w; this server was never provisioned: sudo sessiondbd apply first", err)}
-	}
-	return err
 }

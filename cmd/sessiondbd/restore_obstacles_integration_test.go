@@ -3,6 +3,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -26,4 +27,21 @@ func TestRestoreLockedTable(t *testing.T) {
 		t.Errorf("it took %s, or the rows are not as they were", took)
 	}
 	s.inSync()
+}
+
+// A transaction that was prepared belongs to nobody who could be ended: it is told before anything is loaded.
+func TestRestorePrepared(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{Settings: map[string]string{"max_prepared_transactions": "4"}})
+	s.apply()
+	rows, path := s.insert(), s.dumped("it.sql")
+	s.sql("sessiondb", `SET ROLE sessionuser; BEGIN; INSERT INTO session DEFAULT VALUES; PREPARE TRANSACTION E'it''s\033[2J mine'`)
+	for _, args := range [][]string{{"restore", path}, {"restore", path, "--dry-run"}} {
+		r := s.want(exitRefused, args, "of sessionuser, for 00:0", "ROLLBACK PREPARED 'it''s?[2J mine' or COMMIT PREPARED", "sudo -u postgres psql sessiondb")
+		if strings.Contains(r.stdout, "into a database beside") || s.beside() != "" || s.rows() != rows {
+			t.Errorf("something was loaded, is left or changed: %s", s.beside())
+		}
+	}
+	s.sql("sessiondb", `ROLLBACK PREPARED E'it''s\033[2J mine'`)
+	s.want(exitOK, []string{"restore", path}, "50 sessions")
 }

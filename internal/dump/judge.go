@@ -37,8 +37,8 @@ var rules = []struct {
 	{begins(`SET (SESSION |LOCAL )?(ROLE|SESSION AUTHORIZATION)`, `RESET (ROLE|ALL)`, `DISCARD`), refuse, "it changes who executes the rest"},
 	{begins(`ALTER (ROLE|USER) ("[^"]+"|\S+) IN DATABASE`), ignore, ""}, // pg_dump -C
 	{begins(`(CREATE|ALTER|DROP) (ROLE|USER|GROUP|TABLESPACE)`, `ALTER SYSTEM`), refuse, "it concerns the whole server, not one database: is this a dump of pg_dumpall? Make one of the session database: sudo sessiondbd backup"},
-	{begins(`CREATE (SUBSCRIPTION|EVENT TRIGGER)`, `ALTER (SUBSCRIPTION|EVENT TRIGGER) ` + named + ` (SET|ENABLE|DISABLE)`, `CREATE PUBLICATION ` + named + ` FOR (ALL TABLES|TABLES IN SCHEMA)`, `ALTER PUBLICATION ` + named + ` ADD TABLES IN SCHEMA`, `ALTER DEFAULT PRIVILEGES`), leave, ""},
-	{begins(`ALTER PUBLICATION ` + named + ` ADD`, `COMMENT ON PUBLICATION`), tolerate, ""}, // of one that was left out
+	{begins(`CREATE (SUBSCRIPTION|EVENT TRIGGER)`, `ALTER (SUBSCRIPTION|EVENT TRIGGER) `+named+` (SET|ENABLE|DISABLE)`, `CREATE PUBLICATION `+named+` FOR (ALL TABLES|TABLES IN SCHEMA)`, `ALTER PUBLICATION `+named+` ADD TABLES IN SCHEMA`, `ALTER DEFAULT PRIVILEGES`), leave, ""},
+	{begins(`ALTER PUBLICATION `+named+` ADD`, `COMMENT ON PUBLICATION`), tolerate, ""}, // of one that was left out
 	{begins(`ROLLBACK`, `ABORT`, `PREPARE TRANSACTION`), refuse, "a dump does not take anything back"},
 	{begins(`GRANT`, `REVOKE`), grant, ""},
 	{begins(`SECURITY LABEL`, `COMMENT ON (EXTENSION|DATABASE|ROLE|TABLESPACE|SUBSCRIPTION|EVENT TRIGGER)`), ignore, ""},

@@ -34,7 +34,7 @@ func Extensions(ctx context.Context, t postgres.Target) (map[string]string, erro
 
 // Untrusted are those of some extensions that the owner of a database cannot make on this server: only an administrator may, or
 // nobody, since they are not there.
-func Untrusted(ctx context.Context, t postgres.Target, names []string) ([]string, error) {
+func Untrusted(ctx context.Context, c *postgres.Conn, names []string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -42,11 +42,6 @@ func Untrusted(ctx context.Context, t postgres.Target, names []string) ([]string
 	if err != nil {
 		return nil, err
 	}
-	c, err := t.ConnectMaintenance(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer c.CloseSoon()
 	var got []struct {
 		Name string `json:"name"`
 	}
