@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -44,4 +46,25 @@ func TestRestorePrepared(t *testing.T) {
 	}
 	s.sql("sessiondb", `ROLLBACK PREPARED E'it''s\033[2J mine'`)
 	s.want(exitOK, []string{"restore", path}, "50 sessions")
+}
+
+// The pause that a killed restore has left ends with the next one; an administrator's stays.
+func TestRestoreTakesPauseOver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{})
+	s.apply()
+	s.insert()
+	path, file := s.dumped("it.sql"), "state/pause.json"
+	s.want(exitOK, []string{"pause", "--for", "10m"})
+	admins := s.read(file)
+	s.write(file, regexp.MustCompile(`"by":"[^"]*"`).ReplaceAllString(admins, `"by":"restore"`))
+	s.want(exitOK, []string{"restore", path}, "50 sessions")
+	if _, err := os.Stat(s.path(file)); err == nil {
+		t.Error("the pause of the restore that was killed is still on")
+	}
+	s.write(file, admins)
+	s.want(exitOK, []string{"restore", path}, "50 sessions")
+	if s.read(file) != admins {
+		t.Error("the administrator's pause is not as it was")
+	}
 }

@@ -91,8 +91,12 @@ func (r *restoring) source() string {
 	return r.file.Name()
 }
 
-// swapPause bounds the pause of the daemon around the swap: killed in it, we leave one that ends by itself.
-const swapPause = 2 * time.Minute
+// swapPause bounds the pause of the daemon around the swap: killed in it, we leave one that ends by itself, or with the next
+// restore, which knows it by who began it.
+const (
+	swapPause = 2 * time.Minute
+	swapBy    = "restore"
+)
 
 func (r *restoring) swap(ctx context.Context) error {
 	before, err := operate.SessionsIn(ctx, r.live.target)
@@ -103,8 +107,8 @@ func (r *restoring) swap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !paused {
-		if err := pauseFile().Begin(swapPause, "restore"); err != nil {
+	if !paused || pauseFile().By() == swapBy { // ours is the lock of restores: who left that one is dead
+		if err := pauseFile().Begin(swapPause, swapBy); err != nil {
 			return mayPause(err)
 		}
 		defer func() { _, _ = pauseFile().End(); _, _ = r.prompt(context.WithoutCancel(ctx), notPaused) }()
