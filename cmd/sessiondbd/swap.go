@@ -140,7 +140,7 @@ func (r *restoring) swap(ctx context.Context) error {
 		}
 		return err
 	}
-	fmt.Fprintf(r.stdout, "In service since %s: %d sessions, before: %s. Connections were ended; whoever connected meanwhile waited for up to %s.\n",
+	fmt.Fprintf(r.stdout, "In service since %s: %d sessions, before: %s. Connections were ended; whoever connected within those %s may have been refused once, and connects again.\n",
 		time.Now().Format("15:04:05"), r.loaded.Sessions, before, took.Round(time.Millisecond))
 	if err := r.live.memory.Remember(now); err != nil {
 		return err

@@ -105,7 +105,8 @@ func OID(ctx context.Context, c *postgres.Conn, name string) (string, error) {
 const endEvery = 20 * time.Millisecond
 
 // Swap puts the fresh database in the place of the one in service, which is kept; there may be none. Both get their names in
-// one transaction: whoever connects meanwhile waits for its end, and whatever ends it early leaves everything as it was.
+// one transaction, and whatever ends it early leaves everything as it was. Whoever connects meanwhile waits for its end, and is refused
+// then: PostgreSQL finds the name to be another's ("It seems to have just been dropped or renamed").
 // PostgreSQL waits five seconds in it for the sessions of the old database to end, which other ends meanwhile. Statements in
 // with happen in that transaction, too, before the new names.
 func (b Beside) Swap(ctx context.Context, c, other *postgres.Conn, with []string) (took time.Duration, err error) {
