@@ -31,6 +31,11 @@ type usageError struct{ error }
 // configError is a mistake in the config or in what it names.
 type configError struct{ error }
 
+// refusal is why a command leaves things as they are, and how to go on.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
 // errInterrupted is a signal that came before there was anybody to heed it.
 var errInterrupted = errors.New("interrupted (before anything was begun): run it again")
 

@@ -102,10 +102,13 @@ func (r *restoring) far() string {
 	return fmt.Sprintf("%3d %% of %s read", 100*at/fi.Size(), operate.Size(fi.Size()))
 }
 
+// errStopped is a signal that came before the swap.
+var errStopped = postgres.NewError(postgres.Busy, "interrupted: the database in service is as it was; run it again")
+
 // unusable is an error of the file, unless the server or a signal is to blame.
 func (r *restoring) unusable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return errors.Join(context.Cause(ctx), errInterrupted)
+		return errStopped
 	}
 	switch err = fmt.Errorf("%s: %w", r.file.Name(), err); postgres.ClassOf(err) {
 	case postgres.Unavailable, postgres.Busy:

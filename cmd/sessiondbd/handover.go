@@ -14,19 +14,6 @@ import (
 // handoverEnv tells the child on which descriptor it gets what root has read for it.
 const handoverEnv = "SESSIONDBD_HANDOVER_FD"
 
-// fileEnv tells it on which it gets the file that root has opened.
-const fileEnv = "SESSIONDBD_FILE_FD"
-
-// openHanded opens the file that a command is about, or takes it as root has opened it.
-func openHanded(path string) (*os.File, error) {
-	fd, err := strconv.Atoi(os.Getenv(fileEnv))
-	if err != nil {
-		return os.Open(path)
-	}
-	_ = os.Unsetenv(fileEnv)
-	return os.NewFile(uintptr(fd), path), nil
-}
-
 // handover is what only root may be able to read. It travels over a pipe: neither the command line nor the environment of
 // a process is a secret.
 type handover struct {

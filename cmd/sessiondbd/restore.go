@@ -22,14 +22,18 @@ func (a *app) restoreCommand() *cobra.Command {
 		Use: "restore FILE", Short: "put a dump in the place of the session database, which is kept", Args: cobra.MaximumNArgs(1),
 		Long: "Loads a dump into a new database beside the one in service, repairs it like a database that is taken over, gives it rights, compares it with what it should be, and puts it in the place of the one in service in one moment. " +
 			"That one is kept under a name with the time; the VMs' connections end, and whoever connects in that moment may be refused once: they have to try again, as after any restart of PostgreSQL. Until that moment nothing changes for anybody; stopped or killed before it, the old database serves on.\n\n" +
-			"FILE is one of sessiondbd backup, any other archive of pg_dump, or its SQL, as it is or compressed with gzip or zstd. If its checksum lies beside it, as FILE.sha256, the two have to agree. What it says of roles and the database itself is left out, and so is who owns the session table: the config says those. Everything else in it gets the owner that it had, where there is such a role that is no administrator. Publications of all tables, subscriptions and event triggers are left out and named. What administrators have set for the database in service, what others may do with it, and extensions that only an administrator may make, the new one gets, too.\n\n" +
+			"FILE is one of sessiondbd backup, any other archive of pg_dump, or its SQL, as it is or compressed with gzip or zstd; - is standard input. If its checksum lies beside it, as FILE.sha256, the two have to agree. What it says of roles and the database itself is left out, and so is who owns the session table: the config says those. Everything else in it gets the owner that it had, where there is such a role that is no administrator. Publications of all tables, subscriptions and event triggers are left out and named. What administrators have set for the database in service, what others may do with it, and extensions that only an administrator may make, the new one gets, too.\n\n" +
 			"A dump is a program, and so is whatever a role of the VMs may have put into tables that are its own. It is executed by a role of its own, " + operate.Restorer + ", which sessiondbd makes for that time: it owns the database beside, is no administrator and a member of nothing, and logs in with a password that nobody knows over the loopback (127.0.0.1), which PostgreSQL's own pg_hba.conf allows. What is restored serves the VMs all the same: restore what you trust.\n\n" +
 			"Exit codes: 0 restored, 65 the file or the database in it is refused, 69 PostgreSQL unavailable, 75 try again, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case len(args) == 1 && kept == "":
+			case len(args) == 1 && kept != "":
+				return usageError{errors.New("a FILE and --kept are two ways to restore: name one of them")}
+			case kept != "" && (dry || empty):
+				return usageError{errors.New("--dry-run and --empty are about a FILE; --kept has none, and the database that it names is looked at before it serves")}
+			case len(args) == 1:
 				return a.restoreFile(cmd.Context(), args[0], dry, empty)
-			case len(args) == 0 && kept != "" && !dry && !empty:
+			case kept != "":
 				return a.restoreKept(cmd.Context(), kept)
 			}
 			return a.incomplete(cmd, "name a FILE, or a database with --kept")
@@ -40,11 +44,6 @@ func (a *app) restoreCommand() *cobra.Command {
 	c.Flags().StringVar(&kept, "kept", "", "instead of a file: the `database` that an earlier restore has kept, back into service")
 	return c
 }
-
-// refusal is why a command leaves things as they are, and how to go on.
-type refusal struct{ error }
-
-func (r refusal) Unwrap() error { return r.error }
 
 // restoring is one restore.
 type restoring struct {
@@ -61,8 +60,7 @@ type restoring struct {
 }
 
 func (a *app) restoreFile(ctx context.Context, path string, dry, empty bool) error {
-	handed := os.Getenv(fileEnv) != ""
-	f, err := openHanded(path)
+	f, handed, err := openInput(ctx, path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return usageError{err}
@@ -80,7 +78,11 @@ func (a *app) restoreFile(ctx context.Context, path string, dry, empty bool) err
 			fmt.Fprintf(a.stdout, "%s is as it was written: its checksum agrees.\n", path)
 		}
 	}
-	return a.restoring(ctx, options{file: f}, func(r *restoring) error {
+	opt := options{file: f}
+	if path == standardInput {
+		opt.file = nil // who goes on as another user has it, too
+	}
+	return a.restoring(ctx, opt, func(r *restoring) error {
 		if r.file, r.empty = f, empty; dry {
 			return r.wouldRestore(ctx)
 		}
@@ -206,6 +208,9 @@ func (r *restoring) fresh(ctx context.Context) (err error) {
 	}
 	if err == nil {
 		err = r.giveBack(guarded, t)
+	}
+	if ctx.Err() != nil {
+		err = errStopped
 	}
 	if err = done(err); errors.Is(err, operate.ErrNoRoom) {
 		return postgres.NewError(postgres.Busy, err.Error()+"; the database in service is as it was")

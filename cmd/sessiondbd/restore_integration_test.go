@@ -78,7 +78,7 @@ func TestRestoreForms(t *testing.T) {
 	plain := s.dumped("plain.sql")
 	for name, path := range map[string]string{
 		"archive": s.dumped("archive.dump", "-Fc"), "tar": s.dumped("archive.tar", "-Ft"), "SQL": plain,
-		"SQL, gzip": s.squeezed(plain, "gz"), "SQL, zstd": s.squeezed(plain, "zst"), "archive, gzip": s.squeezed(s.dumped("again.dump", "-Fc"), "gz"),
+		"with a mark of bytes": s.changed(plain, "--", "\xef\xbb\xbf--"), "SQL, gzip": s.squeezed(plain, "gz"), "SQL, zstd": s.squeezed(plain, "zst"), "archive, gzip": s.squeezed(s.dumped("again.dump", "-Fc"), "gz"),
 		"with the database": s.dumped("create.sql", "-C", "--clean", "--if-exists"), "cleaning": s.dumped("clean.sql", "--clean"),
 		"of a newer server": s.changed(plain, "SET statement_timeout", "\\restrict abc\nSET transaction_timeout = 0;\nSET statement_timeout"),
 		"inserts":           s.dumped("inserts.sql", "--inserts"), "column inserts": s.dumped("columns.sql", "--column-inserts"),
@@ -141,6 +141,8 @@ func TestRestoreRefuses(t *testing.T) {
 		{"empty", "", exitRefused, "empty"},
 		{"not a dump", "hello", exitRefused, "cut off"},
 		{"binary", "\x7fELF\x00\x00", exitRefused, "neither SQL nor"},
+		{"xz", "\xfd7zXZ\x00", exitRefused, "| sudo sessiondbd restore -"},
+		{"bzip2", "BZh91AY&SY", exitRefused, "bzip2 -dc /"},
 		{"cut off in rows", whole[:strings.Index(whole, "\\.\n")], exitRefused, "cut off"},
 		{"cut off between statements", strings.ReplaceAll(whole, "-- PostgreSQL database dump complete", ""), exitRefused, "cut off"},
 		{"compressed and cut off", zipped[:len(zipped)-20], exitRefused, "cut off"},
@@ -174,7 +176,8 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	s.want(exitUsage, []string{"restore", filepath.Join(dir, "none-such")}, "no such file")
 	s.want(exitUsage, []string{"restore"}, "name a FILE")
-	s.want(exitUsage, []string{"restore", dir, "--kept", "a"}, "name a FILE")
+	s.want(exitUsage, []string{"restore", dir, "--kept", "a"}, "name one of them")
+	s.want(exitUsage, []string{"restore", "--dry-run", "--kept", "a"}, "--dry-run and --empty are about a FILE")
 	s.want(exitUsage, []string{"restore", "--kept", "postgres"}, "sessiondb_before_")
 	s.want(exitUsage, []string{"restore", "--kept", "sessiondb_before_20261123_020000"}, "there is no database")
 	s.want(exitRefused, []string{"restore", dir}, "folder")

@@ -39,7 +39,19 @@ const (
 	archiveMagic = "PGDMP"
 	tarMagic     = "ustar"
 	tarAt        = 257
+
+	byteOrderMark = "\xef\xbb\xbf"
 )
+
+// unread names the program for what is compressed in a way that we do not read.
+func unread(in *bufio.Reader, file string) error {
+	for _, p := range []struct{ magic, tool string }{{"\xfd7zXZ\x00", "xz"}, {"BZh", "bzip2"}, {"\x04\x22\x4d\x18", "lz4"}} {
+		if head, _ := in.Peek(len(p.magic)); string(head) == p.magic {
+			return fmt.Errorf("it is compressed with %s, which is not read: %s -dc %s | sudo sessiondbd restore -", p.tool, p.tool, file)
+		}
+	}
+	return nil
+}
 
 // OpenArchive finds out by its content what f is. Archives of pg_dump are turned into SQL by pg_restore; look finds that.
 func OpenArchive(ctx context.Context, f *os.File, look func(string) (string, error)) (*Archive, error) {
@@ -48,9 +60,15 @@ func OpenArchive(ctx context.Context, f *os.File, look func(string) (string, err
 	}
 	a := &Archive{Form: "SQL"}
 	in := bufio.NewReaderSize(f, 64<<10)
+	if err := unread(in, f.Name()); err != nil {
+		return nil, err
+	}
 	in, err := a.decompress(in)
 	if err != nil {
 		return nil, err
+	}
+	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark { // psql takes it, too
+		_, _ = in.Discard(len(byteOrderMark))
 	}
 	head, err := in.Peek(tarAt + len(tarMagic))
 	if err != nil && !errors.Is(err, io.EOF) {
