@@ -24,6 +24,8 @@ type goals struct {
 type options struct {
 	look       bool // and change nothing
 	blind      bool // without the passwords, which have nothing to do with it
+	spare      bool // the passwords, if they cannot be read: they have little to do with it
+	unread     bool // they were spared
 	stay       bool // as the daemon, which tells of itself
 	remove     bool
 	acceptNew  bool
@@ -68,7 +70,7 @@ func databaseGoals(cfg *config.Config, pw secrets, opt options) (goals, error) {
 		g.schema.Roles = append(g.schema.Roles, r.Name)
 		g.role.Roles = append(g.role.Roles, role.Spec{
 			Name: r.Name, Access: role.Level(r.Access), ConnectionLimit: r.ConnectionLimit, Defaults: defaults(r),
-			Password: role.Password{Managed: r.Password.Managed(), Enforced: pw[r.Name], Initial: role.Secret(r.Password.Initial.Reveal()), Source: source(r.Password)},
+			Password: role.Password{Managed: r.Password.Managed() && !opt.unread, Enforced: pw[r.Name], Initial: role.Secret(r.Password.Initial.Reveal()), Source: source(r.Password)},
 		})
 		a := server.RoleAccess{Name: r.Name, Access: string(r.Access)}
 		for _, n := range cfg.RoleNetworks(r) {

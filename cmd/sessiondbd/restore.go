@@ -102,7 +102,7 @@ func (a *app) restoreKept(ctx context.Context, name string) error {
 
 // restoring calls f once it is known which database is in service.
 func (a *app) restoring(ctx context.Context, opt options, f func(*restoring) error) error {
-	a.only = database
+	a.only, opt.spare = database, true
 	s, err := a.setup(a.parts(), opt)
 	if err != nil {
 		return err

@@ -68,3 +68,20 @@ func TestRestoreTakesPauseOver(t *testing.T) {
 		t.Error("the administrator's pause is not as it was")
 	}
 }
+
+// Whoever may administer the database may restore it: for a password that only root reads there is no need, and it stays.
+func TestRestoreAsDatabaseUser(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, lab.ClusterOptions{})
+	s.must(os.WriteFile(s.path("state/only.root"), []byte("a-password-of-its-own"), 0o600))
+	s.configure(strings.Replace(s.read("config.yaml"), "none-such", "only.root", 1))
+	s.apply()
+	rows, path := s.insert(), s.dumped("it.sql")
+	const verifier = "SELECT md5(rolpassword) FROM pg_authid WHERE rolname = 'sessionuser'"
+	password := s.sql("postgres", verifier)
+	s.runIn([]string{"sh", "-c", `runuser -u postgres -- "$@" - < "$0"`, path}, "restore").check(t, "restore", exitOK, "50 sessions", "Everything is as the config says")
+	if s.sql("postgres", verifier) != password || s.rows() != rows {
+		t.Error("the password or the rows are not as they were")
+	}
+	s.inSync()
+}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"sessiondbd/internal/config"
 	"sessiondbd/internal/firewall"
@@ -18,6 +20,8 @@ type setup struct {
 	secrets secrets
 	// noUser is why the database part cannot run as the user that it needs; the firewall part can go on.
 	noUser error
+	// unread says that there are passwords that we may not read, and leave alone.
+	unread bool
 	// handed says that root has read the secrets for us: we cannot read them again.
 	handed bool
 	// faults are only there for who goes on in spite of them.
@@ -42,7 +46,8 @@ func (a *app) setup(parts []string, opt options) (setup, error) {
 		return s, nil
 	}
 	if !opt.blind {
-		if s.secrets, err = readSecrets(cfg); err != nil {
+		s.secrets, err = readSecrets(cfg)
+		if s.unread = opt.spare && errors.Is(err, fs.ErrPermission); err != nil && !s.unread {
 			return setup{}, err
 		}
 	}
@@ -75,6 +80,7 @@ func (s setup) host(part string, opt options) (h plan.Host, done func(), err err
 }
 
 func (s setup) database(opt options) (*databaseHost, error) {
+	opt.unread = s.unread
 	g, err := databaseGoals(s.cfg, s.secrets, opt)
 	if err != nil {
 		return nil, err
