@@ -16,12 +16,15 @@ func TestRestoreShapes(t *testing.T) {
 	s.apply()
 	s.insert()
 	s.sql("sessiondb", `CREATE FUNCTION dur(begin timestamptz) RETURNS int LANGUAGE sql AS 'SELECT 1'; COMMENT ON FUNCTION dur IS 'x'; REVOKE ALL ON FUNCTION dur FROM PUBLIC;
-		CREATE FUNCTION begin(begin int) RETURNS int BEGIN ATOMIC SELECT CASE begin WHEN 1 THEN 2 END; END`)
+		CREATE FUNCTION begin(begin int) RETURNS int BEGIN ATOMIC SELECT CASE begin WHEN 1 THEN 2 END; END;
+		CREATE TABLE "odd; table" (id serial PRIMARY KEY, "odd column" text DEFAULT 'x', n int GENERATED ALWAYS AS IDENTITY); CREATE VIEW by_key AS SELECT t.*, count(*) AS c FROM "odd; table" t GROUP BY t.id;
+		CREATE TABLE parted (n int) PARTITION BY RANGE (n); CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (9); CREATE TABLE child () INHERITS ("odd; table"); ALTER TABLE child ALTER COLUMN "odd column" DROP DEFAULT;
+		ALTER TABLE "odd; table" ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON "odd; table" USING (true); CREATE RULE r AS ON DELETE TO parted DO INSTEAD NOTHING; CREATE MATERIALIZED VIEW seen AS SELECT 1 AS n; CREATE INDEX ON seen (n)`)
 	rows := s.rows()
-	for name, path := range map[string]string{"SQL": s.dumped("it.sql"), "archive": s.dumped("it.dump", "-Fc"), "cleaning": s.dumped("clean.sql", "--clean")} {
+	for name, path := range map[string]string{"SQL": s.dumped("it.sql"), "archive": s.dumped("it.dump", "-Fc"), "cleaning": s.dumped("clean.sql", "--clean"), "cleaning what is there": s.dumped("exists.sql", "--clean", "--if-exists")} {
 		s.want(exitOK, []string{"restore", "--dry-run", path}, "50 sessions")
 		s.want(exitOK, []string{"restore", path}, "50 sessions")
-		if got := s.sql("sessiondb", "SELECT dur(now()), begin(1)"); got != "1|2" || s.rows() != rows {
+		if got := s.sql("sessiondb", "SELECT dur(now()), begin(1), (SELECT count(*) FROM by_key)"); got != "1|2|0" || s.rows() != rows {
 			t.Errorf("%s: the functions give %s, or the rows are not as they were", name, got)
 		}
 	}

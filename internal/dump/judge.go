@@ -69,9 +69,29 @@ func judge(p Piece) (verdict, string) {
 	return execute, ""
 }
 
+// stands is a view that pg_dump --clean puts in the place of one that others need, before it drops that. After
+// the first thing that the dump makes it would be one of somebody's.
+var (
+	stands = lazy(`(?i)^CREATE\s+OR\s+REPLACE\s+VIEW\s+` + named + `\s+(WITH\s+\([^)]*\)\s+)?AS\s+SELECT\s+NULL::`)
+	made   = lazy(`(?i)^CREATE\s`)
+)
+
 // into is which database a dump leads into by itself. pg_dump -C begins with that; the sessions of two databases in one file
 // cannot be told apart.
-type into struct{ database string }
+type into struct {
+	database string
+	made     bool // something
+}
+
+// clears says whether a statement clears away what would be there in the database that the dump is of.
+func (i *into) clears(p Piece) bool {
+	head := p.Text[:min(len(p.Text), judged)]
+	if !i.made && stands().MatchString(head) {
+		return true
+	}
+	i.made = i.made || made().MatchString(head)
+	return false
+}
 
 // meta judges a command for psql.
 func (i *into) meta(p Piece) error {

@@ -95,6 +95,8 @@ func (l *Loaded) take(ctx context.Context, p Piece, in *into, s *Script, to sink
 			l.Owned = append(l.Owned, o)
 		}
 		return nil
+	case v == execute && in.clears(p):
+		return nil
 	case v == leave:
 		l.Notes = append(l.Notes, fmt.Sprintf("line %d, left out, since an administrator has to want it: %s", p.Line, typed(p.Text)))
 		return nil
