@@ -112,9 +112,12 @@ func (a *app) backup(ctx context.Context, s setup) error {
 		_ = os.Remove(b.Partial(name))
 		return fmt.Errorf("the backup was not written; those before are as they were: %w", err)
 	}
-	removed, err := b.Keep(s.cfg.Backup.Keep)
+	removed, ahead, err := b.Keep(s.cfg.Backup.Keep, name)
 	if err != nil {
 		return fmt.Errorf("%s is written; older ones cannot be removed: %w", b.Path(name), err)
+	}
+	if len(ahead) > 0 {
+		fmt.Fprintf(a.stderr, "sessiondbd: note: %s: their names are of a time to come, so that a clock is or was wrong (timedatectl); they do not count for backup.keep, and nothing removes them: rename them by the time at which they were made, or delete them\n", strings.Join(ahead, ", "))
 	}
 	kept, err := b.List()
 	if err != nil {
@@ -122,7 +125,9 @@ func (a *app) backup(ctx context.Context, s setup) error {
 	}
 	done := operate.BackupDone{At: begin, Name: name, Bytes: c.Bytes, Sessions: c.Sessions, Seconds: time.Since(begin).Seconds()}
 	fmt.Fprintf(a.stdout, "%s: %d sessions, %s, in %s; %d kept, %d removed.\n", b.Path(name), c.Sessions, operate.Size(c.Bytes), time.Since(begin).Round(time.Millisecond), len(kept), len(removed))
-	if err := operate.ChangeBackupState(backupState(), func(st *operate.BackupState) { st.Good, st.Failed, st.Kept = &done, nil, len(kept) }); err != nil {
+	if err := operate.ChangeBackupState(backupState(), func(st *operate.BackupState) {
+		st.Good, st.Failed, st.Kept, st.Ahead = &done, nil, len(kept), len(ahead)
+	}); err != nil {
 		return err
 	}
 	if err := upload(ctx, s.cfg.Backup.Upload, b.Path(name), name+".dump"); err != nil {

@@ -21,7 +21,8 @@ func (a *app) verify(ctx context.Context, s setup) error {
 	if err != nil {
 		return err
 	}
-	if len(all) == 0 {
+	newest, found := operate.Newest(all, time.Now())
+	if !found {
 		return postgres.NewError(postgres.Busy, fmt.Sprintf("there is no backup in %s yet: sudo sessiondbd backup", b.Dir))
 	}
 	d, o, session, maintenance, err := s.known(ctx, "restore")
@@ -32,12 +33,12 @@ func (a *app) verify(ctx context.Context, s setup) error {
 	begin := time.Now()
 	r := &restoring{app: a, setup: s, Beside: operate.NewBeside(s.cfg.Database.Name, begin), live: d, was: o, lock: maintenance, other: maintenance}
 	defer maintenance.CloseSoon()
-	c, err := r.test(ctx, b, all[0].Name)
+	c, err := r.test(ctx, b, newest.Name)
 	if err != nil {
-		return fmt.Errorf("%s: %w", b.Path(all[0].Name), err)
+		return fmt.Errorf("%s: %w", b.Path(newest.Name), err)
 	}
-	fmt.Fprintf(a.stdout, "%s can be restored: %d sessions, every table has the rows that it had, the schema is as it should be (%s).\n", b.Path(all[0].Name), c.Sessions, time.Since(begin).Round(time.Millisecond))
-	done := operate.BackupDone{At: begin, Name: all[0].Name, Bytes: c.Bytes, Sessions: c.Sessions, Seconds: time.Since(begin).Seconds()}
+	fmt.Fprintf(a.stdout, "%s can be restored: %d sessions, every table has the rows that it had, the schema is as it should be (%s).\n", b.Path(newest.Name), c.Sessions, time.Since(begin).Round(time.Millisecond))
+	done := operate.BackupDone{At: begin, Name: newest.Name, Bytes: c.Bytes, Sessions: c.Sessions, Seconds: time.Since(begin).Seconds()}
 	return operate.ChangeBackupState(backupState(), func(st *operate.BackupState) { st.Verified, st.Unfit = &done, nil })
 }
 

@@ -157,22 +157,40 @@ func (b Backups) Finish(name string, c Content, roles string) error {
 	return syncDir(b.Dir)
 }
 
-// Keep removes all but the newest n, never the last one.
-func (b Backups) Keep(n int) (removed []string, err error) {
+// Keep removes all but the newest n, of which the one that was just made is the first. Those whose names are of a later time come
+// from a clock that was wrong, then or now: nobody can tell how old they are, so none of them is counted or removed.
+func (b Backups) Keep(n int, made string) (removed, ahead []string, err error) {
 	all, err := b.List()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, old := range all[min(len(all), max(1, n)):] {
+	at := slices.IndexFunc(all, func(x Backup) bool { return x.Name == made })
+	if at < 0 {
+		return nil, nil, fmt.Errorf("backup.directory: %s is gone already: who else removes files there?", b.Path(made))
+	}
+	for _, x := range all[:at] {
+		ahead = append(ahead, x.Name)
+	}
+	for _, old := range all[min(len(all), at+max(1, n)):] {
 		// The dump first: what is left without it is a leftover, which the next backup clears.
 		for _, end := range []string{dumpEnd, sumEnd, rolesEnd, contentEnd} {
 			if err := os.Remove(filepath.Join(b.Dir, old.Name+end)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return removed, err
+				return removed, ahead, err
 			}
 		}
 		removed = append(removed, old.Name)
 	}
-	return removed, nil
+	return removed, ahead, nil
+}
+
+// Newest is the last one that was made by now; where all have names of a time to come, the first of those. False: there is none.
+func Newest(all []Backup, now time.Time) (newest Backup, found bool) {
+	for _, newest = range all {
+		if !newest.At.After(now) {
+			return newest, true
+		}
+	}
+	return newest, len(all) > 0
 }
 
 // Read returns what a backup says of itself.

@@ -16,6 +16,7 @@ type BackupState struct {
 	Verified *BackupDone `json:"last_verified,omitempty"`
 	Unfit    *BackupFail `json:"unfit,omitempty"` // the verification that failed since Verified
 	Kept     int         `json:"kept"`
+	Ahead    int         `json:"kept_of_a_time_to_come,omitempty"` // of Kept
 }
 
 // BackupDone is a backup that went well.
@@ -74,6 +75,9 @@ func (s *BackupState) String() string {
 	text := "none"
 	if s.Good != nil {
 		text = fmt.Sprintf("last %s (%d sessions, %s), %d kept", s.Good.At.Local().Format("2006-01-02 15:04"), s.Good.Sessions, Size(s.Good.Bytes), s.Kept)
+	}
+	if s.Ahead > 0 {
+		text += fmt.Sprintf(", %d of them with names of a time to come", s.Ahead)
 	}
 	if s.Verified != nil {
 		text += ", restored for a test " + s.Verified.At.Local().Format("2006-01-02")
