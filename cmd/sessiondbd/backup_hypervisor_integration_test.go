@@ -36,6 +36,16 @@ func (h serviceHost) backups() {
 		h.t.Errorf("everybody sees the backups: %s", out)
 	}
 
+	h.must("sessiondbd", "pause")
+	for _, unit := range []string{"sessiondbd-backup.service", "sessiondbd-backup-verify.service"} {
+		_, _, _ = run(h.t, h.Hypervisor, "systemctl", "start", unit)
+		if out := h.must("systemctl", "show", "-P", "ExecMainStatus", unit); strings.TrimSpace(out) != "75" {
+			h.t.Errorf("%s in a pause exits %s", unit, out)
+		}
+		h.must("systemctl", "stop", unit)
+	}
+	h.must("sessiondbd", "resume")
+
 	before := h.must("cat", "/etc/sessiondbd/config.yaml")
 	if err := h.WriteFile(h.t.Context(), "/etc/sessiondbd/config.yaml", []byte("backup: {directory: '/srv/100% ours', schedule: 'Mon..Fri 23:30'}\n"), 0o644); err != nil {
 		h.t.Fatal(err)

@@ -99,8 +99,15 @@ func (f PauseFile) Left() (left time.Duration, paused bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	if p.BootID != bootID() || p.Until <= now {
-		return 0, false, nil
+	left, paused = p.left(now, bootID())
+	return left, paused, nil
+}
+
+// left is that of a pause at a time of a boot. Where the boot's id is hidden from us, or was from who wrote it, it counts as on: what
+// was to be left alone and is not, is worse than what waits for no reason, and is told.
+func (p pause) left(now time.Duration, boot string) (time.Duration, bool) {
+	if boot != "" && p.BootID != "" && boot != p.BootID || p.Until <= now {
+		return 0, false
 	}
-	return p.Until - now, true, nil
+	return p.Until - now, true
 }

@@ -102,6 +102,22 @@ func TestReloadInAPause(t *testing.T) {
 	})
 }
 
+// Which boot it is may be hidden from a process; a pause that could be of this one is one.
+func TestPauseOfABoot(t *testing.T) {
+	for _, tt := range []struct {
+		written, now string
+		paused       bool
+	}{{"a", "a", true}, {"a", "b", false}, {"a", "", true}, {"", "a", true}, {"", "", true}} {
+		p := pause{BootID: tt.written, Until: time.Hour}
+		if left, paused := p.left(time.Minute, tt.now); paused != tt.paused || paused && left != 59*time.Minute {
+			t.Errorf("written in boot %q, read in %q: %v, %v", tt.written, tt.now, left, paused)
+		}
+		if _, paused := p.left(time.Hour, tt.now); paused {
+			t.Errorf("written in boot %q, read in %q: it does not end", tt.written, tt.now)
+		}
+	}
+}
+
 func TestPauseFile(t *testing.T) {
 	t.Setenv(bootEnv, "0123")
 	f := PauseFile{Path: filepath.Join(t.TempDir(), "state", "pause.json")}

@@ -95,6 +95,20 @@ func TestUnitsFollowTheRules(t *testing.T) {
 	}
 }
 
+// ProcSubset=pid hides the id of the boot, without which neither a pause nor a state file can be told from one before it.
+func TestUnitsKnowTheBoot(t *testing.T) {
+	units, err := filepath.Glob(unitsDir + "/*.service")
+	if err != nil || len(units) == 0 {
+		t.Fatal(units, err)
+	}
+	for _, path := range units {
+		s := settings(t, filepath.Base(path))
+		if slices.Contains(words(s, "Service.ProcSubset"), "pid") && !slices.Contains(words(s, "Service.Environment"), "SESSIONDBD_BOOT_ID=%b") {
+			t.Errorf("%s: the boot's id is hidden, and it is not told", filepath.Base(path))
+		}
+	}
+}
+
 func TestUnitsAvoidTheTraps(t *testing.T) {
 	for _, name := range []string{"sessiondbd.service", "sessiondbd-firewall.service"} {
 		s := settings(t, name)
