@@ -18,6 +18,9 @@ import (
 	"sessiondbd/internal/schema"
 )
 
+// lockPatience is how long a backup waits for locks before it lets those be who wait behind it; a test shortens it.
+var lockPatience = time.Minute
+
 func backupState() string { return stateDir() + "/backup.json" }
 
 func (a *app) backupCommand() *cobra.Command {
@@ -106,9 +109,10 @@ func (a *app) backup(ctx context.Context, s setup) error {
 	if err != nil {
 		return err
 	}
-	guarded, over := room.Guard(ctx, b.Dir)
+	patient, unblocked := operate.Patience{Conn: maintenance, Database: b.Database, Bound: lockPatience}.Guard(ctx)
+	guarded, over := room.Guard(patient, b.Dir)
 	c, err := a.writeBackup(guarded, d, session, b, name)
-	if err = over(err); err != nil {
+	if err = unblocked(over(err)); err != nil {
 		_ = os.Remove(b.Partial(name))
 		return fmt.Errorf("the backup was not written; those before are as they were: %w", err)
 	}

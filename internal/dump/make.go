@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Job is a dump that pg_dump is to write.
@@ -25,13 +26,14 @@ type Job struct {
 // zstdFrom is the version from which on pg_dump knows zstd, if it was built with it.
 const zstdFrom = 16
 
-// Write runs pg_dump of the server's version or a newer one: an older one refuses, and should.
+// Write runs pg_dump of the server's version or a newer one: an older one refuses, and should. How long it may wait for locks is for
+// the context to say: its own bound is one for each table, and its message does not say whom it has waited for.
 func (j Job) Write(ctx context.Context) error {
 	tool, major, err := ToolFor("pg_dump", j.Major)
 	if err != nil {
 		return err
 	}
-	args := []string{"--format=custom", "--snapshot=" + j.Snapshot, "--file=" + j.To, "--lock-wait-timeout=60s", "--no-password"}
+	args := []string{"--format=custom", "--snapshot=" + j.Snapshot, "--file=" + j.To, "--no-password"}
 	if major >= zstdFrom {
 		err = j.run(ctx, tool, append(args, "--compress=zstd"))
 		if err == nil || !strings.Contains(err.Error(), "compress") {
@@ -68,6 +70,8 @@ func run(ctx context.Context, env []string, tool string, args ...string) (string
 	cmd.Env = append(env, "LC_ALL=C", "PATH=/usr/local/bin:/usr/bin:/bin:/run/current-system/sw/bin", "HOME=/nonexistent")
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// At that pg_dump ends what it has the server do. Killed, it would leave its place in the queue for a lock to nobody.
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(syscall.SIGTERM) }, 5*time.Second
 	var out, says bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &says
 	if err := cmd.Run(); err != nil {

@@ -30,7 +30,7 @@ func (s session) String() string {
 	return fmt.Sprintf("pid %d, user %s (%s), %s, in its transaction for %s: %s", s.PID, s.User, s.App, s.State, s.Age, strings.Join(strings.Fields(s.Query), " "))
 }
 
-const sessionColumns = `a.pid, coalesce(a.usename, '') AS usename, coalesce(a.application_name, '') AS application_name,
+const sessionColumns = `coalesce(a.pid, 0) AS pid, coalesce(a.usename, '') AS usename, coalesce(a.application_name, '') AS application_name,
 	coalesce(a.state, '') AS state, coalesce(date_trunc('milliseconds', now() - a.xact_start)::text, '') AS age, left(coalesce(a.query, ''), 80) AS query`
 
 // holders lists who holds locks on tables and the like of this database's public schema, the oldest transaction first.
@@ -49,6 +49,21 @@ func (c *Conn) blocking(ctx context.Context, pid uint32) ([]session, error) {
 	err := c.Ask(ctx, []Query{{Name: "who blocks us", Into: &found, Args: []string{strconv.FormatUint(uint64(pid), 10)}, SQL: `SELECT ` + sessionColumns + `
 		FROM pg_stat_activity a WHERE a.pid = ANY (pg_blocking_pids($1::int)) ORDER BY a.xact_start LIMIT 3`}})
 	return found, err
+}
+
+// BlockingOurs says whom connections of ours to a database wait for, with the command that ends the first; empty: for nobody.
+func (c *Conn) BlockingOurs(ctx context.Context, database string) (string, error) {
+	var found []session
+	err := c.Ask(ctx, []Query{{Name: "who blocks us", Into: &found, Args: []string{database, ApplicationName}, SQL: `SELECT ` + sessionColumns + `
+		FROM pg_catalog.pg_stat_activity o CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(o.pid)) b (pid) LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid
+		WHERE o.datname = $1 AND o.application_name = $2 AND o.usename = session_user AND o.wait_event_type = 'Lock' ORDER BY a.xact_start LIMIT 3`}})
+	switch {
+	case err != nil || len(found) == 0:
+		return "", err
+	case found[0].PID == 0:
+		return "a prepared transaction; it is left alone, to find and end it: SELECT gid, owner, prepared FROM pg_prepared_xacts; ROLLBACK PREPARED", nil
+	}
+	return names(found), nil
 }
 
 // names joins sessions for an error, with the command that ends the first.
