@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"time"
@@ -88,37 +87,55 @@ func (s setup) known(ctx context.Context, lock string) (d *databaseHost, o obser
 }
 
 func (a *app) backup(ctx context.Context, s setup) error {
-	d, o, session, maintenance, err := s.known(ctx, "backup")
+	b := operate.Backups{Dir: s.cfg.Backup.Directory, Database: s.cfg.Database.Name}
+	name, err := a.newBackup(ctx, s, b)
 	if err != nil {
 		return err
 	}
+	// Nothing of PostgreSQL's is held any more: an upload may take hours, and VACUUM, a restore, and the next backup wait for none.
+	if err := a.upload(ctx, s.cfg.Backup.Upload, b.Path(name), name+".dump"); err != nil {
+		return fmt.Errorf("%s is written, and not uploaded: %w", b.Path(name), err)
+	}
+	return nil
+}
+
+// newBackup makes a backup, removes those that are too many, and tells of it.
+func (a *app) newBackup(ctx context.Context, s setup, b operate.Backups) (name string, err error) {
+	d, o, session, maintenance, err := s.known(ctx, "backup")
+	if err != nil {
+		return "", err
+	}
 	defer func() { session.CloseSoon(); maintenance.CloseSoon() }()
-	b := operate.Backups{Dir: s.cfg.Backup.Directory, Database: s.cfg.Database.Name}
 	if err := b.Open(); err != nil {
-		return err
+		return "", err
 	}
 	if err := b.Clear(); err != nil {
-		return err
+		return "", err
 	}
 	begin := time.Now()
-	name := b.Name(begin)
+	name = b.Name(begin)
 	if _, err := os.Lstat(b.Path(name)); err == nil {
-		return postgres.NewError(postgres.Busy, name+" was made within this very second")
+		return "", postgres.NewError(postgres.Busy, name+" was made within this very second")
 	}
 	room, err := o.room(ctx, maintenance)
 	if err != nil {
-		return err
+		return "", err
 	}
 	patient, unblocked := operate.Patience{Conn: maintenance, Database: b.Database, Bound: lockPatience}.Guard(ctx)
 	guarded, over := room.Guard(patient, b.Dir)
 	c, err := a.writeBackup(guarded, d, session, b, name)
 	if err = unblocked(over(err)); err != nil {
 		_ = os.Remove(b.Partial(name))
-		return fmt.Errorf("the backup was not written; those before are as they were: %w", err)
+		return "", fmt.Errorf("the backup was not written; those before are as they were: %w", err)
 	}
-	removed, ahead, err := b.Keep(s.cfg.Backup.Keep, name)
+	return name, a.keep(b, s.cfg.Backup.Keep, operate.BackupDone{At: begin, Name: name, Bytes: c.Bytes, Sessions: c.Sessions})
+}
+
+// keep removes the backups that are too many now that there is a new one, and tells of that.
+func (a *app) keep(b operate.Backups, n int, done operate.BackupDone) error {
+	removed, ahead, err := b.Keep(n, done.Name)
 	if err != nil {
-		return fmt.Errorf("%s is written; older ones cannot be removed: %w", b.Path(name), err)
+		return fmt.Errorf("%s is written; older ones cannot be removed: %w", b.Path(done.Name), err)
 	}
 	if len(ahead) > 0 {
 		fmt.Fprintf(a.stderr, "sessiondbd: note: %s: their names are of a time to come, so that a clock is or was wrong (timedatectl); they do not count for backup.keep, and nothing removes them: rename them by the time at which they were made, or delete them\n", strings.Join(ahead, ", "))
@@ -127,17 +144,12 @@ func (a *app) backup(ctx context.Context, s setup) error {
 	if err != nil {
 		return err
 	}
-	done := operate.BackupDone{At: begin, Name: name, Bytes: c.Bytes, Sessions: c.Sessions, Seconds: time.Since(begin).Seconds()}
-	fmt.Fprintf(a.stdout, "%s: %d sessions, %s, in %s; %d kept, %d removed.\n", b.Path(name), c.Sessions, operate.Size(c.Bytes), time.Since(begin).Round(time.Millisecond), len(kept), len(removed))
-	if err := operate.ChangeBackupState(backupState(), func(st *operate.BackupState) {
+	took := time.Since(done.At)
+	done.Seconds = took.Seconds()
+	fmt.Fprintf(a.stdout, "%s: %d sessions, %s, in %s; %d kept, %d removed.\n", b.Path(done.Name), done.Sessions, operate.Size(done.Bytes), took.Round(time.Millisecond), len(kept), len(removed))
+	return operate.ChangeBackupState(backupState(), func(st *operate.BackupState) {
 		st.Good, st.Failed, st.Kept, st.Ahead = &done, nil, len(kept), len(ahead)
-	}); err != nil {
-		return err
-	}
-	if err := upload(ctx, s.cfg.Backup.Upload, b.Path(name), name+".dump"); err != nil {
-		return fmt.Errorf("%s is written, and not uploaded: %w", b.Path(name), err)
-	}
-	return nil
+	})
 }
 
 // writeBackup makes a backup of one snapshot, and gives it its name once it is whole.
@@ -183,41 +195,4 @@ func grown(path string) string {
 		return ""
 	}
 	return operate.Size(fi.Size()) + " written"
-}
-
-// upload gives a file to the administrator's command.
-func upload(ctx context.Context, argv []string, path, name string) error {
-	if len(argv) == 0 {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	args := make([]string, len(argv)-1)
-	for i, arg := range argv[1:] {
-		args[i] = strings.ReplaceAll(arg, "{file}", name)
-	}
-	cmd := exec.CommandContext(ctx, argv[0], args...)
-	cmd.Stdin, cmd.Dir = f, "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("backup.upload: %s: %w: %s", argv[0], err, lastLines(string(out)))
-	}
-	// A program that ends well and leaves the half unread has not stored it.
-	at, err := f.Seek(0, 1)
-	if fi, serr := f.Stat(); err == nil && serr == nil && at < fi.Size() {
-		return fmt.Errorf("backup.upload: %s has read %s of %s and ended", argv[0], operate.Size(at), operate.Size(fi.Size()))
-	}
-	return err
-}
-
-// lastLines is the end of what a program said, on one line.
-func lastLines(out string) string {
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	return strings.ToValidUTF8(strings.Join(lines[max(0, len(lines)-3):], "; "), "?")
 }

@@ -171,12 +171,27 @@ func TestBackupUpload(t *testing.T) {
 	if got, err := os.ReadFile(filepath.Join(to, name)); err != nil || string(got) != s.read("backups/"+name) {
 		t.Errorf("uploaded: %v, %d bytes", err, len(got))
 	}
+	with("sh, -c, 'cat > /dev/null; sleep 15 &'")
+	time.Sleep(1100 * time.Millisecond)
+	begin := time.Now()
+	s.runIn([]string{"sh", "-c", `"$@" >/dev/null 2>&1`, "sh"}, "backup").check(t, "a command that leaves something running", exitOK)
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("waited for what the command left running: %s", took)
+	}
+	with("cp, /dev/stdin, '" + to + "/copy'")
+	s.backup()
+	if got, err := os.ReadFile(filepath.Join(to, "copy")); err != nil || string(got) != s.read("backups/"+s.backups(".dump")[2]) {
+		t.Errorf("copied: %v, %d bytes", err, len(got))
+	}
 	for command, says := range map[string]string{
-		"sh, -c, 'cat > /dev/null; echo no bucket >&2; exit 3'": "exit status 3: no bucket", "head, -c, '100'": "has read", "none-such": "none-such",
+		"sh, -c, 'cat > /dev/null; echo no bucket; echo key 4711 >&2; exit 3'": "exit status 3; what it said", "head, -c, '100'": "has read", "none-such": "none-such",
 	} {
 		with(command)
 		time.Sleep(1100 * time.Millisecond)
-		s.want(exitFailure, []string{"backup"}, "is written, and not uploaded", says)
+		r := s.want(exitFailure, []string{"backup"}, "is written, and not uploaded", says)
+		if strings.Contains(command, "4711") && (!strings.Contains(r.stderr, "no bucket\nkey 4711\n") || strings.Contains(s.read("state/backup.json"), "4711")) {
+			t.Errorf("what a command says belongs on standard error and nowhere else:\n%s%s", r.stderr, s.read("state/backup.json"))
+		}
 		if st := s.run("status", "--only", "database"); !strings.Contains(st.stdout, "FAILED") || !strings.Contains(st.stdout, "not uploaded") {
 			t.Errorf("status:\n%s", st.stdout)
 		}

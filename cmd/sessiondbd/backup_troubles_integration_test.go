@@ -47,18 +47,30 @@ func (s *site) inProcess(args ...string) result {
 	return result{out.String(), says.String(), code}
 }
 
-// Whoever holds a lock holds up a backup for so long only, whether it is counting or pg_dump that waits, and is named; so is who waits
-// for one in front of us. Nobody is left in the queue.
-func TestBackupLockedOut(t *testing.T) {
-	s := newSite(t, lab.ClusterOptions{Settings: map[string]string{"max_prepared_transactions": "1"}})
+// asRoot is a site with backups that root makes in this process, so that a test can change how long it waits.
+func asRoot(t *testing.T, o lab.ClusterOptions, more string) *site {
+	t.Helper()
+	s := newSite(t, o)
 	s.apply()
 	s.insert()
 	t.Setenv("SESSIONDBD_STATE_DIR", s.path("state"))
 	t.Setenv("SESSIONDBD_RUN_DIR", s.path("run"))
-	s.configure(fmt.Sprintf(siteConfig, s.connection()+" user=postgres", "root") + "backup: {directory: " + s.path("backups") + "}\n")
-	usual := lockPatience
-	t.Cleanup(func() { lockPatience = usual })
-	lockPatience = 2 * time.Second
+	s.configure(fmt.Sprintf(siteConfig, s.connection()+" user=postgres", "root") + "backup: {directory: " + s.path("backups") + more + "}\n")
+	return s
+}
+
+// during changes a bound until the test ends.
+func during(t *testing.T, bound *time.Duration, d time.Duration) {
+	usual := *bound
+	t.Cleanup(func() { *bound = usual })
+	*bound = d
+}
+
+// Whoever holds a lock holds up a backup for so long only, whether it is counting or pg_dump that waits, and is named; so is who waits
+// for one in front of us. Nobody is left in the queue.
+func TestBackupLockedOut(t *testing.T) {
+	s := asRoot(t, lab.ClusterOptions{Settings: map[string]string{"max_prepared_transactions": "1"}}, "")
+	during(t, &lockPatience, 2*time.Second)
 	locked := func(what string, says ...string) {
 		t.Helper()
 		begin := time.Now()
@@ -91,12 +103,34 @@ func TestBackupLockedOut(t *testing.T) {
 	do("ROLLBACK PREPARED 'left'")
 	do("BEGIN; SELECT FROM session")
 	waiter := s.dial("sessiondb")
-	go func() { _, _ = waiter.Exec(t.Context(), "BEGIN; LOCK TABLE session IN ACCESS EXCLUSIVE MODE; ROLLBACK").ReadAll() }()
+	go func() {
+		_, _ = waiter.Exec(t.Context(), "BEGIN; LOCK TABLE session IN ACCESS EXCLUSIVE MODE; ROLLBACK").ReadAll()
+	}()
 	eventually(t, "one waits", 5*time.Second, func() bool { return s.sql("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted") == "1" })
 	locked("who waits", "active", fmt.Sprintf("SELECT pg_terminate_backend(%d)", waiter.PID()))
 	do("ROLLBACK")
 	eventually(t, "a backup", 10*time.Second, func() bool { return s.inProcess("backup").code == exitOK })
 	if strings.Contains(s.read("state/backup.json"), "locked") {
 		t.Error("an alarm was raised")
+	}
+}
+
+// An upload that hangs is ended, and told of; meanwhile nothing of PostgreSQL's is held, nobody has to wait, and nothing looks failed.
+func TestBackupUploadHangs(t *testing.T) {
+	s := asRoot(t, lab.ClusterOptions{}, ", upload: [sleep, '60']")
+	during(t, &uploadIdle, 3*time.Second)
+	ended := make(chan result)
+	go func() { ended <- s.inProcess("backup") }()
+	eventually(t, "the backup is there", 10*time.Second, func() bool { return len(s.backups(".json")) == 1 })
+	eventually(t, "no connection is left", 2*time.Second, func() bool {
+		return s.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sessiondbd'") == "0"
+	})
+	if st := s.run("status", "--only", "database"); strings.Contains(st.stdout, "FAILED") || !strings.Contains(st.stdout, "1 kept") {
+		t.Errorf("status meanwhile:\n%s", st.stdout)
+	}
+	r := <-ended
+	r.check(t, "backup", exitFailure, "is written, and not uploaded", "sleep has taken nothing for 3s, and was ended")
+	if st := s.run("status", "--only", "database"); !strings.Contains(st.stdout, "FAILED") || !strings.Contains(st.stdout, "1 kept") {
+		t.Errorf("status:\n%s", st.stdout)
 	}
 }

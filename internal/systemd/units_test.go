@@ -76,6 +76,7 @@ func TestUnitsFollowTheRules(t *testing.T) {
 		{"sessiondbd-backup.service", "Service.User", []string{"postgres"}},
 		{"sessiondbd-backup.service", "Service.PrivateNetwork", []string{"yes"}},
 		{"sessiondbd-backup.service", "Service.Restart", []string{"on-failure"}},
+		{"sessiondbd-backup.service", "Service.TimeoutStartSec", []string{"1d"}},
 		{"sessiondbd-backup-verify.service", "Service.User", []string{"postgres"}},
 		{"sessiondbd-backup-verify.service", "Service.RestrictAddressFamilies", []string{"AF_UNIX", "AF_INET", "AF_INET6"}},
 		{"sessiondbd-backup-verify.service", "Service.IPAddressDeny", []string{"any"}},
