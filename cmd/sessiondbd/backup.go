@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -23,40 +24,63 @@ var lockPatience = time.Minute
 func backupState() string { return stateDir() + "/backup.json" }
 
 func (a *app) backupCommand() *cobra.Command {
-	verify := false
+	var verify, scheduled bool
 	c := &cobra.Command{
 		Use: "backup", Short: "write a dump of the session database, and keep the newest", Args: cobra.NoArgs,
 		Long: "Writes a dump (pg_dump, custom format) with its checksum, the server's roles without passwords, and what it holds, to backup.directory. It gets its name once it is whole, on the disk, and can be listed; then all but the backup.keep newest go, and backup.upload gets a copy. The VMs notice nothing.\n\n" +
 			"With --verify: loads the newest backup into a database of its own, compares each table's rows with those that were counted when it was made, and the schema with what it should be, and drops that again.\n\n" +
-			"Exit codes: 0 done, 1 not written, not fit or not uploaded, 65 this is not the database that we know, 69 PostgreSQL or its programs are not there, 75 paused, or another backup is at work, 77 not permitted, 78 config.",
+			"Exit codes: 0 done, 1 not written, not fit or not uploaded, 65 this is not the database that we know, 69 PostgreSQL or its programs are not there, 75 paused, a table is locked, or another backup is at work, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			work, failed := a.backup, func(s *operate.BackupState, f operate.BackupFail) { s.Failed = &f }
-			if verify {
-				work, failed = a.verify, func(s *operate.BackupState, f operate.BackupFail) { s.Unfit = &f }
+			if a.only = database; scheduled && !verify {
+				return usageError{errors.New("--scheduled is for --verify")}
 			}
-			a.only = database
 			s, err := a.setup(a.parts(), options{backup: true, blind: true})
 			if err == nil {
 				err = s.noUser
 			}
-			if err != nil {
+			switch {
+			case verify && err == nil:
+				return a.verify(cmd.Context(), s, scheduled)
+			case verify:
 				return err
-			}
-			if err = work(cmd.Context(), s); err == nil {
-				return nil
-			}
-			// Whether another one is at work, or somebody has paused us: no reason to raise an alarm.
-			if exitCode(err) != exitTryAgain {
-				fail := operate.BackupFail{At: time.Now(), Error: err.Error()}
-				if serr := operate.ChangeBackupState(backupState(), func(s *operate.BackupState) { failed(s, fail) }); serr != nil {
-					err = errors.Join(err, serr)
-				}
+			case err == nil:
+				return note(a.backup(cmd.Context(), s), failed)
+			case ownState(): // else it is nobody's, or that of who is told on a terminal
+				return note(err, failed)
 			}
 			return err
 		},
 	}
 	c.Flags().BoolVar(&verify, "verify", false, "restore the newest backup for a test, beside the database in service")
+	c.Flags().BoolVar(&scheduled, "scheduled", false, "for the timer: with --verify, that there is no backup yet is no mistake")
 	return c
+}
+
+func failed(s *operate.BackupState, f operate.BackupFail) { s.Failed = &f }
+
+// note keeps a failure for status and metrics. Whether another one is at work, or somebody has paused us, is no reason to raise an
+// alarm; and where we may not write, whoever may not make a backup has been told so.
+func note(err error, how func(*operate.BackupState, operate.BackupFail)) error {
+	var told code
+	if err == nil || errors.As(err, &told) || exitCode(err) == exitTryAgain {
+		return err
+	}
+	fail := operate.BackupFail{At: time.Now(), Error: err.Error()}
+	serr := operate.ChangeBackupState(backupState(), func(s *operate.BackupState) { how(s, fail) })
+	if serr != nil && !errors.Is(serr, fs.ErrPermission) && !errors.Is(serr, fs.ErrNotExist) {
+		err = errors.Join(err, serr)
+	}
+	return err
+}
+
+// ownState says whether the state is ours to write before the config says whose it is. Root's file would be closed to the others.
+func ownState() bool {
+	fi, err := os.Stat(stateDir())
+	if err != nil {
+		return false
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
 }
 
 // known connects to the session database that we know, and holds the lock of that name in the maintenance database.

@@ -204,6 +204,8 @@ func TestBackupVerify(t *testing.T) {
 	s := backupSite(t, "")
 	s.insert()
 	s.want(exitTryAgain, []string{"backup", "--verify"}, "no backup")
+	s.want(exitOK, []string{"backup", "--verify", "--scheduled"}, "no backup")
+	s.want(exitUsage, []string{"backup", "--scheduled"}, "--verify")
 	s.backup()
 	name := strings.TrimSuffix(s.backups(".dump")[0], ".dump")
 	path := s.path("backups/" + name)
@@ -234,6 +236,12 @@ func TestBackupVerify(t *testing.T) {
 	unfit("public.session has 50 rows, and had 51")
 	s.write(path+".json", "{")
 	unfit("is not known")
+	time.Sleep(1100 * time.Millisecond)
+	s.want(exitOK, []string{"backup"})
+	if st := s.run("status", "--only", "database"); !strings.Contains(st.stdout, "NOT FIT") || !strings.Contains(st.stdout, "whether a newer one is fit is not known") {
+		t.Errorf("status:\n%s", st.stdout)
+	}
+	s.sh("rm " + s.path("backups/"+strings.TrimSuffix(s.backups(".dump")[1], "dump")+"*"))
 	s.write(path+".json", content)
 	s.want(exitOK, []string{"backup", "--verify"}, "50 sessions")
 	if st := s.run("status", "--only", "database"); strings.Contains(st.stdout, "NOT FIT") {

@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -133,4 +135,83 @@ func TestBackupUploadHangs(t *testing.T) {
 	if st := s.run("status", "--only", "database"); !strings.Contains(st.stdout, "FAILED") || !strings.Contains(st.stdout, "1 kept") {
 		t.Errorf("status:\n%s", st.stdout)
 	}
+}
+
+// Whatever keeps a backup from being made is told of by status from then on: also what comes before anybody knows of what. Who may
+// not make one hears why, and no more.
+func TestBackupFailsEarly(t *testing.T) {
+	t.Parallel()
+	s := backupSite(t, "")
+	s.insert()
+	s.backup()
+	yaml := s.read("config.yaml")
+	as := func(user string, args ...string) result {
+		t.Helper()
+		return s.runIn([]string{"runuser", "-u", user, "--"}, args...)
+	}
+	s.must(os.Chmod(s.path("config.yaml"), 0o644))
+	s.must(os.Chmod(s.path("state"), 0o700))
+	r := as("nobody", "backup")
+	r.check(t, "as nobody", exitNotAllowed, "run it as root")
+	if strings.Count(r.stderr, "\n") != 1 || strings.Contains(r.stderr, "backup.json") {
+		t.Errorf("told more than once:\n%s", r.stderr)
+	}
+	s.configure(yaml + "nonsense: 1\n")
+	s.want(exitConfig, []string{"backup"}, "nonsense")
+	if st := s.run("status", "--only", "database"); strings.Contains(st.stdout, "FAILED") {
+		t.Errorf("root's own mistake:\n%s", st.stdout)
+	}
+	as("postgres", "backup").check(t, "as postgres", exitConfig, "nonsense")
+	if st := s.run("status", "--only", "database"); !strings.Contains(st.stdout, "FAILED") || !strings.Contains(st.stdout, "nonsense") {
+		t.Errorf("status:\n%s", st.stdout)
+	}
+	s.configure(yaml)
+	eventually(t, "a backup", 10*time.Second, func() bool { return as("postgres", "backup").code == exitOK })
+	if st := s.run("status", "--only", "database"); strings.Contains(st.stdout, "FAILED") {
+		t.Errorf("status:\n%s", st.stdout)
+	}
+}
+
+// What keeps a backup from being tested says nothing against it.
+func TestBackupNotTested(t *testing.T) {
+	t.Parallel()
+	s := backupSite(t, "")
+	s.insert()
+	s.backup()
+	untested := func(what string, code int, says ...string) {
+		t.Helper()
+		s.want(code, []string{"backup", "--verify", "--scheduled"}, says...)
+		if st := s.run("status", "--only", "database"); !strings.Contains(st.stdout, "1 kept") || strings.Contains(st.stdout, "NOT FIT") {
+			t.Errorf("%s: status:\n%s", what, st.stdout)
+		}
+	}
+	other := s.dial("postgres")
+	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock(1936552044, hashtext('restore'))").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	untested("a restore is at work", exitTryAgain, "another sessiondbd restore is at work")
+	_ = other.Close(t.Context())
+	yaml := s.read("config.yaml")
+	s.configure(yaml + "nonsense: 1\n")
+	untested("no config", exitConfig, "nonsense")
+	s.configure(yaml)
+	// In the middle of it.
+	s.sql("sessiondb", "INSERT INTO session (messages) SELECT to_jsonb(repeat(md5(n::text), 100)) FROM generate_series(1, 30000) n")
+	s.sh("rm " + s.path("backups/*"))
+	s.backup()
+	for what, interrupt := range map[string]func(*lab.Process){
+		"a signal":          func(p *lab.Process) { _ = p.Signal(syscall.SIGTERM) },
+		"PostgreSQL's stop": func(*lab.Process) { s.must(s.Stop(t.Context())); s.must(s.Start(t.Context())) },
+	} {
+		p, err := s.ns.StartCommand(t.Context(), s.command("backup", "--verify"))
+		s.must(err)
+		eventually(t, "it is being loaded", 10*time.Second, func() bool { return s.beside() != "" })
+		interrupt(p)
+		<-p.Done()
+		if st := s.run("status", "--only", "database"); strings.Contains(st.stdout, "NOT FIT") || strings.Contains(st.stdout, "restored for a test") {
+			t.Errorf("interrupted by %s: status:\n%s", what, st.stdout)
+		}
+	}
+	s.must(s.Stop(t.Context()))
+	untested("PostgreSQL is away", exitUnavailable, "not running")
 }

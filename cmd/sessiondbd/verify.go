@@ -14,14 +14,19 @@ import (
 	"sessiondbd/internal/postgres"
 )
 
-// verify restores the newest backup for a test.
-func (a *app) verify(ctx context.Context, s setup) error {
+// verify restores the newest backup for a test. Only what is wrong with that is told of by status from then on: whatever else has kept
+// it from being tested is for who runs the command, and for the unit to try again.
+func (a *app) verify(ctx context.Context, s setup, scheduled bool) error {
 	b := operate.Backups{Dir: s.cfg.Backup.Directory, Database: s.cfg.Database.Name}
 	all, err := b.List()
 	if err != nil {
 		return err
 	}
 	newest, found := operate.Newest(all, time.Now())
+	if !found && scheduled {
+		fmt.Fprintf(a.stdout, "There is no backup in %s yet. Nothing to do.\n", b.Dir)
+		return nil
+	}
 	if !found {
 		return postgres.NewError(postgres.Busy, fmt.Sprintf("there is no backup in %s yet: sudo sessiondbd backup", b.Dir))
 	}
@@ -34,11 +39,37 @@ func (a *app) verify(ctx context.Context, s setup) error {
 	r := &restoring{app: a, setup: s, Beside: operate.NewBeside(s.cfg.Database.Name, begin), live: d, was: o, lock: maintenance, other: maintenance}
 	defer maintenance.CloseSoon()
 	c, err := r.test(ctx, b, newest.Name)
-	if err != nil {
-		return fmt.Errorf("%s: %w", b.Path(newest.Name), err)
+	if err == nil {
+		return a.fit(b, c, newest.Name, begin)
 	}
-	fmt.Fprintf(a.stdout, "%s can be restored: %d sessions, every table has the rows that it had, the schema is as it should be (%s).\n", b.Path(newest.Name), c.Sessions, time.Since(begin).Round(time.Millisecond))
-	done := operate.BackupDone{At: begin, Name: newest.Name, Bytes: c.Bytes, Sessions: c.Sessions, Seconds: time.Since(begin).Seconds()}
+	err, fault := verdict(ctx, err)
+	if !fault {
+		return fmt.Errorf("%s could not be tested: %w", b.Path(newest.Name), err)
+	}
+	return note(fmt.Errorf("%s: %w", b.Path(newest.Name), err), func(s *operate.BackupState, f operate.BackupFail) { s.Unfit = &f })
+}
+
+// verdict says whether an error of a test is the backup's fault.
+func verdict(ctx context.Context, err error) (_ error, fault bool) {
+	var executed faulty
+	var pe *postgres.Error
+	switch {
+	case ctx.Err() != nil:
+		return postgres.NewError(postgres.Busy, "interrupted"), false
+	case errors.Is(err, operate.ErrNoRoom):
+		return postgres.NewError(postgres.Busy, err.Error()), false
+	case errors.As(err, &pe) && len(pe.Code) == 5 && (pe.Code[:2] == "53" || pe.Code[:2] == "58"): // the server lacks something, or its system fails it
+		return postgres.NewError(postgres.Unavailable, err.Error()), false
+	case errors.As(err, &executed) && exitCode(err) == exitNotAllowed: // the dump wants what its role may not do
+		return err, true
+	}
+	return err, exitCode(err) == exitFailure || exitCode(err) == exitRefused
+}
+
+// fit tells of a backup that stood the test.
+func (a *app) fit(b operate.Backups, c operate.Content, name string, begin time.Time) error {
+	fmt.Fprintf(a.stdout, "%s can be restored: %d sessions, every table has the rows that it had, the schema is as it should be (%s).\n", b.Path(name), c.Sessions, time.Since(begin).Round(time.Millisecond))
+	done := operate.BackupDone{At: begin, Name: name, Bytes: c.Bytes, Sessions: c.Sessions, Seconds: time.Since(begin).Seconds()}
 	return operate.ChangeBackupState(backupState(), func(st *operate.BackupState) { st.Verified, st.Unfit = &done, nil })
 }
 

@@ -86,7 +86,11 @@ func (s *BackupState) String() string {
 		text = fmt.Sprintf("FAILED %s: %s; %s", s.Failed.At.Local().Format("2006-01-02 15:04"), s.Failed.Error, text)
 	}
 	if s.Unfit != nil {
-		text = fmt.Sprintf("NOT FIT to be restored (%s): %s; %s", s.Unfit.At.Local().Format("2006-01-02"), s.Unfit.Error, text)
+		newer := ""
+		if s.Good != nil && s.Good.At.After(s.Unfit.At) {
+			newer = " (whether a newer one is fit is not known: sudo sessiondbd backup --verify)"
+		}
+		text = fmt.Sprintf("NOT FIT to be restored (%s): %s%s; %s", s.Unfit.At.Local().Format("2006-01-02"), s.Unfit.Error, newer, text)
 	}
 	return text
 }
