@@ -27,7 +27,7 @@ func (a *app) backupCommand() *cobra.Command {
 	var verify, scheduled bool
 	c := &cobra.Command{
 		Use: "backup", Short: "write a dump of the session database, and keep the newest", Args: cobra.NoArgs,
-		Long: "Writes a dump (pg_dump, custom format) with its checksum, the server's roles without passwords, and what it holds, to backup.directory. It gets its name once it is whole, on the disk, and can be listed; then all but the backup.keep newest go, and backup.upload gets a copy. The VMs notice nothing.\n\n" +
+		Long: "Writes a dump (pg_dump, custom format) with its checksum, the server's roles without passwords, and what it holds, to backup.directory. It gets its name once it is whole, on the disk, and can be listed; then all but the backup.keep newest go, and backup.upload gets a copy. The VMs notice nothing. Publications and subscriptions are not in it.\n\n" +
 			"With --verify: loads the newest backup into a database of its own, compares each table's rows with those that were counted when it was made, and the schema with what it should be, and drops that again.\n\n" +
 			"Exit codes: 0 done, 1 not written, not fit or not uploaded, 65 this is not the database that we know, 69 PostgreSQL or its programs are not there, 75 paused, a table is locked, or another backup is at work, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -194,7 +194,9 @@ func (a *app) writeBackup(ctx context.Context, d *databaseHost, session *postgre
 	old := syscall.Umask(0o077)
 	stop := a.progress(func() string { return grown(b.Partial(name)) })
 	job := dump.Job{Env: d.target.ClientEnv(b.Database), Snapshot: snap.ID, To: b.Partial(name), Major: session.Version() / 10000}
-	err = job.Write(ctx)
+	if err = job.Write(ctx); err != nil && ctx.Err() == nil {
+		err = serverGone(ctx, session, err)
+	}
 	stop()
 	syscall.Umask(old)
 	if err == nil {
@@ -210,6 +212,16 @@ func (a *app) writeBackup(ctx context.Context, d *databaseHost, session *postgre
 		err = b.Finish(name, c, roles)
 	}
 	return c, err
+}
+
+// serverGone looks whether the server has gone away under pg_dump: it tells whoever is connected when it ends.
+func serverGone(ctx context.Context, session *postgres.Conn, err error) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if _ = session.WaitForNotification(ctx); session.Dead() {
+		return postgres.NewError(postgres.Unavailable, "PostgreSQL was stopped or restarted meanwhile: "+err.Error())
+	}
+	return err
 }
 
 // grown says how much of a dump there is.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -214,4 +215,35 @@ func TestBackupNotTested(t *testing.T) {
 	}
 	s.must(s.Stop(t.Context()))
 	untested("PostgreSQL is away", exitUnavailable, "not running")
+}
+
+// A server that stops under pg_dump is one that is away: it is tried again.
+func TestBackupServerStops(t *testing.T) {
+	t.Parallel()
+	s := backupSite(t, "")
+	s.sql("sessiondb", "INSERT INTO session (messages) SELECT to_jsonb(repeat(md5(n::text), 100)) FROM generate_series(1, 100000) n")
+	for how, stop := range map[string]func(context.Context) error{"stopped": s.Stop, "crashed": s.Crash} {
+		stopped := make(chan result)
+		go func() { stopped <- s.run("backup") }()
+		eventually(t, "pg_dump writes", 20*time.Second, func() bool {
+			return s.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY public.session %'") == "1"
+		})
+		s.must(stop(t.Context()))
+		r := <-stopped
+		r.check(t, how, exitUnavailable, "PostgreSQL was stopped or restarted meanwhile")
+		s.must(s.Start(t.Context()))
+	}
+	s.backup()
+}
+
+// What only an administrator may make again is in no backup, so that each can be restored.
+func TestBackupWithPublications(t *testing.T) {
+	t.Parallel()
+	s := backupSite(t, "")
+	s.insert()
+	s.sql("sessiondb", "CREATE PUBLICATION everything FOR ALL TABLES")
+	s.sql("sessiondb", "CREATE SUBSCRIPTION far CONNECTION 'host=none.invalid password=x' PUBLICATION p WITH (connect = false)")
+	s.backup()
+	s.want(exitOK, []string{"backup", "--verify"}, "can be restored")
+	s.want(exitOK, []string{"restore", s.path("backups/" + s.backups(".dump")[0])}, "50 sessions")
 }

@@ -27,13 +27,14 @@ type Job struct {
 const zstdFrom = 16
 
 // Write runs pg_dump of the server's version or a newer one: an older one refuses, and should. How long it may wait for locks is for
-// the context to say: its own bound is one for each table, and its message does not say whom it has waited for.
+// the context to say: its own bound is one for each table, and its message does not say whom it has waited for. Publications and
+// subscriptions are left out: whose they are has to be an administrator, as the role that executes a dump is not.
 func (j Job) Write(ctx context.Context) error {
 	tool, major, err := ToolFor("pg_dump", j.Major)
 	if err != nil {
 		return err
 	}
-	args := []string{"--format=custom", "--snapshot=" + j.Snapshot, "--file=" + j.To, "--no-password"}
+	args := []string{"--format=custom", "--snapshot=" + j.Snapshot, "--file=" + j.To, "--no-publications", "--no-subscriptions", "--no-password"}
 	if major >= zstdFrom {
 		err = j.run(ctx, tool, append(args, "--compress=zstd"))
 		if err == nil || !strings.Contains(err.Error(), "compress") {
