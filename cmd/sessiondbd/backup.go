@@ -29,7 +29,7 @@ func (a *app) backupCommand() *cobra.Command {
 		Use: "backup", Short: "write a dump of the session database, and keep the newest", Args: cobra.NoArgs,
 		Long: "Writes a dump (pg_dump, custom format) with its checksum, the server's roles without passwords, and what it holds, to backup.directory. It gets its name once it is whole, on the disk, and can be listed; then all but the backup.keep newest go, and backup.upload gets a copy. The VMs notice nothing. Publications and subscriptions are not in it.\n\n" +
 			"With --verify: loads the newest backup into a database of its own, compares each table's rows with those that were counted when it was made, and the schema with what it should be, and drops that again.\n\n" +
-			"Exit codes: 0 done, 1 not written, not fit or not uploaded, 65 this is not the database that we know, 69 PostgreSQL or its programs are not there, 75 paused, a table is locked, or another backup is at work, 77 not permitted, 78 config.",
+			"Exit codes: 0 done, 1 not written, not fit or not uploaded, 65 this is not the database that we know, or backup.directory is used for something else, 69 PostgreSQL or its programs are not there, 75 paused, a table is locked, or another backup is at work, 77 not permitted, 78 config.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.only = database; scheduled && !verify {
 				return usageError{errors.New("--scheduled is for --verify")}
@@ -170,7 +170,7 @@ func (a *app) keep(b operate.Backups, n int, done operate.BackupDone) error {
 	}
 	took := time.Since(done.At)
 	done.Seconds = took.Seconds()
-	fmt.Fprintf(a.stdout, "%s: %d sessions, %s, in %s; %d kept, %d removed.\n", b.Path(done.Name), done.Sessions, operate.Size(done.Bytes), took.Round(time.Millisecond), len(kept), len(removed))
+	fmt.Fprintf(a.stdout, "%s: %s, %s, in %s; %d kept, %d removed.\n", b.Path(done.Name), operate.SessionsCounted(done.Sessions), operate.Size(done.Bytes), took.Round(time.Millisecond), len(kept), len(removed))
 	return operate.ChangeBackupState(backupState(), func(st *operate.BackupState) {
 		st.Good, st.Failed, st.Kept, st.Ahead = &done, nil, len(kept), len(ahead)
 	})

@@ -139,8 +139,15 @@ func TestBackupFails(t *testing.T) {
 	r.check(t, "full", exitFailure, "No space left", fmt.Sprint(len(before)))
 	s.must(os.Chmod(full, 0o500))
 	s.sh("chown root:root " + full)
-	fails("not ours", exitNotAllowed, "operation not permitted", "install -d -o postgres")
+	fails("not ours", exitNotAllowed, "belongs to root, and backups are made as postgres", "install -d -o postgres")
 	s.own(full)
+	s.must(os.Chmod(full, 0o755))
+	s.write("backups/notes.txt", "of somebody's")
+	s.want(exitRefused, []string{"backup"}, "is open to others (drwxr-xr-x) and holds what is no backup, notes.txt", "chmod 0700")
+	if fi, err := os.Stat(full); err != nil || fi.Mode().Perm() != 0o755 {
+		t.Errorf("the folder was changed: %v %v", fi.Mode(), err)
+	}
+	s.must(os.Remove(s.path("backups/notes.txt")))
 	s.sql("postgres", "ALTER DATABASE sessiondb RENAME TO aside")
 	fails("the database is gone", exitRefused, "is gone")
 	s.sql("postgres", "ALTER DATABASE aside RENAME TO sessiondb")

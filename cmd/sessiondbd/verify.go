@@ -68,7 +68,7 @@ func verdict(ctx context.Context, err error) (_ error, fault bool) {
 
 // fit tells of a backup that stood the test.
 func (a *app) fit(b operate.Backups, c operate.Content, name string, begin time.Time) error {
-	fmt.Fprintf(a.stdout, "%s can be restored: %d sessions, every table has the rows that it had, the schema is as it should be (%s).\n", b.Path(name), c.Sessions, time.Since(begin).Round(time.Millisecond))
+	fmt.Fprintf(a.stdout, "%s can be restored: %s, every table has the rows that it had, the schema is as it should be (%s).\n", b.Path(name), operate.SessionsCounted(c.Sessions), time.Since(begin).Round(time.Millisecond))
 	done := operate.BackupDone{At: begin, Name: name, Bytes: c.Bytes, Sessions: c.Sessions, Seconds: time.Since(begin).Seconds()}
 	return operate.ChangeBackupState(backupState(), func(st *operate.BackupState) { st.Verified, st.Unfit = &done, nil })
 }

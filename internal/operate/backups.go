@@ -48,27 +48,6 @@ type Backup struct {
 
 var backupStamp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d{8}T\d{6}Z$`) })
 
-// Open makes the folder private, or says how to make it.
-func (b Backups) Open() error {
-	fi, err := os.Stat(b.Dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = os.MkdirAll(b.Dir, 0o700)
-	case err == nil && !fi.IsDir():
-		err = fmt.Errorf("%s is not a folder", b.Dir)
-	case err == nil && fi.Mode().Perm() != 0o700:
-		err = os.Chmod(b.Dir, 0o700)
-	}
-	return b.explain(err)
-}
-
-func (b Backups) explain(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("backup.directory: %w; it belongs to database.os_user: sudo install -d -o postgres -g postgres -m 0700 %s", err, b.Dir)
-}
-
 // Name is how a backup of that time is called.
 func (b Backups) Name(at time.Time) string { return b.Database + "-" + at.UTC().Format(backupTime) }
 
@@ -119,6 +98,17 @@ func (b Backups) Clear() error {
 		}
 	}
 	return nil
+}
+
+// is says whether a file belongs to a backup, whole or not.
+func (b Backups) is(file string) bool {
+	stamp, ours := strings.CutPrefix(strings.TrimPrefix(file, "."), b.Database+"-")
+	for _, end := range []string{dumpEnd, dumpEnd + partialEnd, sumEnd, rolesEnd, contentEnd} {
+		if at, is := strings.CutSuffix(stamp, end); ours && is && backupStamp().MatchString(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // leftover says whether a file is a part of a backup whose dump never got its name, or lost it.

@@ -48,3 +48,28 @@ func TestKeep(t *testing.T) {
 		t.Error("there is one among none")
 	}
 }
+
+// The state on one line: one is one, and what is wrong with a backup is not said of those after it.
+func TestBackupStateString(t *testing.T) {
+	at := func(day int) time.Time { return time.Date(2026, 11, day, 2, 0, 0, 0, time.Local) }
+	good := BackupDone{At: at(26), Sessions: 1, Bytes: 100}
+	for _, tt := range []struct {
+		s    *BackupState
+		want string
+	}{
+		{nil, ""},
+		{&BackupState{}, ""},
+		{&BackupState{Good: &good, Kept: 1}, "last 2026-11-26 02:00 (1 session, 100 bytes), 1 kept"},
+		{&BackupState{Good: &good, Kept: 4, Ahead: 3}, "last 2026-11-26 02:00 (1 session, 100 bytes), 4 kept, 3 of them with names of a time to come"},
+		{&BackupState{Failed: &BackupFail{at(27), "no config"}}, "FAILED 2026-11-27 02:00: no config; none"},
+		{&BackupState{Good: &good, Kept: 1, Unfit: &BackupFail{at(27), "x.dump: cut off"}}, "NOT FIT to be restored (2026-11-27): x.dump: cut off; last 2026-11-26 02:00 (1 session, 100 bytes), 1 kept"},
+		{
+			&BackupState{Good: &good, Kept: 1, Unfit: &BackupFail{at(25), "x.dump: cut off"}},
+			"NOT FIT to be restored (2026-11-25): x.dump: cut off (whether a newer one is fit is not known: sudo sessiondbd backup --verify); last 2026-11-26 02:00 (1 session, 100 bytes), 1 kept",
+		},
+	} {
+		if got := tt.s.String(); got != tt.want {
+			t.Errorf("%+v\n got %s\nwant %s", tt.s, got, tt.want)
+		}
+	}
+}

@@ -28,6 +28,9 @@ type BackupDone struct {
 	Seconds  float64   `json:"seconds"`
 }
 
+// SessionsCounted is a number of them for people.
+func SessionsCounted(n int64) string { return counted(int(n), "session") }
+
 // BackupFail is one that did not.
 type BackupFail struct {
 	At    time.Time `json:"at"`
@@ -74,7 +77,7 @@ func (s *BackupState) String() string {
 	}
 	text := "none"
 	if s.Good != nil {
-		text = fmt.Sprintf("last %s (%d sessions, %s), %d kept", s.Good.At.Local().Format("2006-01-02 15:04"), s.Good.Sessions, Size(s.Good.Bytes), s.Kept)
+		text = fmt.Sprintf("last %s (%s, %s), %d kept", s.Good.At.Local().Format("2006-01-02 15:04"), SessionsCounted(s.Good.Sessions), Size(s.Good.Bytes), s.Kept)
 	}
 	if s.Ahead > 0 {
 		text += fmt.Sprintf(", %d of them with names of a time to come", s.Ahead)
