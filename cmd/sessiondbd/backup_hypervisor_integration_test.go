@@ -60,6 +60,7 @@ func (h serviceHost) backups() {
 	h.must("systemctl", "start", "sessiondbd-backup-verify.service")
 	has(h.t, "another folder", h.must("ls", "/srv/100% ours"), "sessiondb-")
 	h.uploads()
+	h.misconfigured()
 	h.must("chown", "root", "/srv/100% ours")
 	if _, _, code := run(h.t, h.Hypervisor, "systemctl", "start", "sessiondbd-backup.service"); code == 0 {
 		h.t.Error("a backup that cannot be written goes well")
@@ -77,6 +78,19 @@ func (h serviceHost) backups() {
 		return code == exitOK
 	})
 	h.converges()
+}
+
+// misconfigured has the timer's service meet a config that cannot be read, of which status tells.
+func (h serviceHost) misconfigured() {
+	h.t.Helper()
+	sh(h.t, h.Hypervisor, "cp -a /etc/sessiondbd/config.yaml /etc/sessiondbd/good; echo 'nonsense: 1' >>/etc/sessiondbd/config.yaml")
+	if _, _, code := run(h.t, h.Hypervisor, "systemctl", "start", "sessiondbd-backup.service"); code == 0 {
+		h.t.Error("a backup with a config that cannot be read goes well")
+	}
+	if out, code := h.status(); code != exitFailure || !strings.Contains(out, "FAILED") || !strings.Contains(out, "nonsense") {
+		h.t.Errorf("status exits %d:\n%s", code, out)
+	}
+	h.must("mv", "/etc/sessiondbd/good", "/etc/sessiondbd/config.yaml")
 }
 
 // uploads has the timer's service give a backup to a server on the host's loopback, which it finds only where the config names a
@@ -104,6 +118,7 @@ func (h serviceHost) uploads() {
 		_, _, code := run(h.t, h.Hypervisor, "sh", "-c", "ss -ltn | grep -q 127.0.0.1:9000")
 		return code == 0
 	})
+	time.Sleep(1100 * time.Millisecond) // there is a backup of this second, perhaps
 	h.must("systemctl", "start", "sessiondbd-backup.service")
 	eventually(h.t, "it is stored", 20*time.Second, func() bool {
 		_, _, code := run(h.t, h.Hypervisor, "sh", "-c", `cmp /run/uploaded "$(ls "/srv/100% ours"/*.dump | tail -n 1)"`)

@@ -107,6 +107,11 @@ var databaseTroubles = []trouble{
 		area: operate.AreaBackups, severity: operate.Risk, says: "public.session has ", remedy: "sudo sessiondbd backup && sudo sessiondbd backup --verify",
 	},
 	{
+		name: "a newer backup that was not tested", do: `sed -i.bak 's/"public.session": [0-9]*/"public.session": 7777/' /var/backups/sessiondb/*.json; sessiondbd backup --verify || true; sleep 1; sessiondbd backup`,
+		undo: "mv /var/backups/sessiondb/*.bak $(ls /var/backups/sessiondb/*.json | head -n 1); sessiondbd backup --verify",
+		area: operate.AreaBackups, severity: operate.Risk, says: "a backup could not be restored for a test", remedy: "sudo sessiondbd backup --verify",
+	},
+	{
 		name: "an old backup", do: `sed -i 's/"at": "20[^T]*T/"at": "2020-01-01T/' /var/lib/sessiondbd/backup.json`, undo: "sleep 1; sessiondbd backup",
 		area: operate.AreaBackups, severity: operate.Risk, says: "the newest backup was made ", remedy: "sudo systemctl enable --now sessiondbd-backup.timer",
 	},

@@ -70,6 +70,11 @@ func ChangeBackupState(path string, change func(*BackupState)) error {
 // Trouble says whether somebody has to look after the backups.
 func (s *BackupState) Trouble() bool { return s != nil && (s.Failed != nil || s.Unfit != nil) }
 
+// untested says whether there is a newer backup than the one that is not fit, of which nothing is known.
+func (s *BackupState) untested() bool {
+	return s.Unfit != nil && s.Good != nil && s.Good.At.After(s.Unfit.At)
+}
+
 // String is the state for people, on one line; empty where no backup was ever tried.
 func (s *BackupState) String() string {
 	if s == nil || s.Good == nil && s.Failed == nil {
@@ -90,7 +95,7 @@ func (s *BackupState) String() string {
 	}
 	if s.Unfit != nil {
 		newer := ""
-		if s.Good != nil && s.Good.At.After(s.Unfit.At) {
+		if s.untested() {
 			newer = " (whether a newer one is fit is not known: sudo sessiondbd backup --verify)"
 		}
 		text = fmt.Sprintf("NOT FIT to be restored (%s): %s%s; %s", s.Unfit.At.Local().Format("2006-01-02"), s.Unfit.Error, newer, text)

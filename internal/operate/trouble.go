@@ -79,7 +79,10 @@ func (c *Case) backups(d *Diagnosis) {
 		d.find(AreaBackups, Risk, "the newest backup was made "+brief(c.Now.Sub(b.Good.At))+" ago", "what happened in the sessions since then is in none",
 			"sudo sessiondbd backup; sudo systemctl enable --now sessiondbd-backup.timer")
 	}
-	if b.Unfit != nil {
+	switch {
+	case b.untested():
+		d.find(AreaBackups, Risk, "a backup could not be restored for a test: "+b.Unfit.Error, "those made since are not tested, and may be no better", log+"sudo sessiondbd backup --verify")
+	case b.Unfit != nil:
 		d.find(AreaBackups, Risk, "the newest backup could not be restored for a test: "+b.Unfit.Error, "after a loss it may not bring the sessions back", log+"sudo sessiondbd backup && sudo sessiondbd backup --verify")
 	}
 	if !b.Trouble() {
