@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"sessiondbd/internal/lab"
@@ -26,6 +27,7 @@ func TestRestoreOwners(t *testing.T) {
 	const owners = `SELECT relname, relowner::regrole FROM pg_class WHERE relnamespace IN ('app'::regnamespace, 'public'::regnamespace) AND relkind IN ('r', 'v', 'S') ORDER BY 1;
 		SELECT nspname, nspowner::regrole FROM pg_namespace WHERE nspname IN ('app', 'public') ORDER BY 1; SELECT typname, typowner::regrole FROM pg_type WHERE typtype = 'e' ORDER BY 1; SELECT proname, proowner::regrole FROM pg_proc WHERE proname IN ('f', 'update_updated_at_column') ORDER BY 1`
 	before := s.sql("sessiondb", owners)
+	const definer = `SELECT prosecdef FROM pg_proc WHERE proname = 'f'`
 	paths := []string{s.dumped("it.sql"), s.dumped("it.dump", "-Fc")}
 	s.sql("sessiondb", "DROP FUNCTION app.gone(); DROP ROLE gone")
 	for _, path := range paths {
@@ -33,11 +35,51 @@ func TestRestoreOwners(t *testing.T) {
 		if after := s.sql("sessiondb", owners); after != before {
 			t.Errorf("before\n%s\nafter\n%s", before, after)
 		}
-		if got := s.sql("sessiondb", "SELECT proname, proowner::regrole, prosecdef FROM pg_proc WHERE proname IN ('deputy', 'gone', 'root') ORDER BY 1"); got != "deputy|sessiondb_owner|t\ngone|sessiondb_owner|f\nroot|sessiondb_owner|t" {
+		if got := s.sql("sessiondb", "SELECT proname, proowner::regrole, prosecdef FROM pg_proc WHERE proname IN ('deputy', 'gone', 'root') ORDER BY 1"); got != "deputy|sessiondb_owner|f\ngone|sessiondb_owner|f\nroot|sessiondb_owner|f" {
 			t.Errorf("functions of others: %s", got)
+		}
+		if got := s.sql("sessiondb", definer); got != "t" {
+			t.Errorf("a function that the database in service had, too, is SECURITY DEFINER: %s", got)
 		}
 		if got := s.sql("sessiondb", `SET ROLE app; INSERT INTO app.x DEFAULT VALUES; SELECT count(*) FROM public.app_v`); got != "0" {
 			t.Errorf("app reads %s", got)
 		}
+	}
+}
+
+// What code in a dump makes for itself gets nobody's rights: neither as a function, nor as a view or a rule.
+func TestRestoreDisarms(t *testing.T) {
+	t.Parallel()
+	for _, major := range []int{14, 15} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			t.Parallel()
+			bin, err := lab.Bindir(t.Context(), major)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newSite(t, lab.ClusterOptions{Bindir: bin})
+			s.apply()
+			s.insert()
+			s.sql("sessiondb", `CREATE FUNCTION plants(n int) RETURNS int LANGUAGE plpgsql AS $f$ BEGIN
+				IF current_database() LIKE '%\_restoring\_%' AND to_regprocedure('public.gift()') IS NULL THEN
+					CREATE FUNCTION public.gift() RETURNS text SECURITY DEFINER LANGUAGE sql AS 'SELECT current_user::text';
+					CREATE VIEW public.pane AS SELECT * FROM public.session;
+					CREATE TABLE public.box (n int); CREATE RULE r AS ON INSERT TO public.box DO ALSO DELETE FROM public.session;
+					GRANT ALL ON public.pane, public.box TO PUBLIC; GRANT USAGE, CREATE ON SCHEMA public TO PUBLIC;
+				END IF; RETURN n; END $f$;
+				CREATE TABLE planted (n int); INSERT INTO planted VALUES (1); ALTER TABLE planted ADD CHECK (plants(n) > 0);
+				CREATE ROLE outsider; GRANT USAGE ON SCHEMA public TO outsider`)
+			s.want(exitOK, []string{"restore", s.dumped("it.sql")}, "50 sessions", "public.gift() had the rights of its owner, sessiondb_owner, and has them no more", "public.pane", "r on public.box")
+			if got := s.sql("sessiondb", "SET ROLE outsider; SELECT public.gift()"); got != "outsider" {
+				t.Errorf("gift() is executed as %s", got)
+			}
+			if out, err := s.PSQL(t.Context(), "sessiondb", "SET ROLE outsider; SELECT count(*) FROM public.pane"); err == nil {
+				t.Errorf("through the view are seen %s sessions", out)
+			}
+			s.sql("sessiondb", "SET ROLE outsider; INSERT INTO public.box VALUES (1)")
+			if n := s.sql("sessiondb", "SELECT count(*) FROM session"); n != "50" {
+				t.Errorf("by the rule all but %s sessions of 50 went", n)
+			}
+		})
 	}
 }

@@ -48,10 +48,9 @@ func (b Beside) GiveBack(ctx context.Context, c *postgres.Conn, owner string, al
 		switch {
 		case may[role]:
 			why = "PostgreSQL refuses"
-			left, err = each(ctx, c, left, func(o Belonging) string { return o.give() })
+			left, err = give(ctx, c, left)
 		case !there[role]:
-			why = "there is no such role here; functions of its that were SECURITY DEFINER are no more"
-			_, err = each(ctx, c, left, Belonging.disarm)
+			why = "there is no such role here"
 		}
 		if err != nil {
 			return nil, err
@@ -67,22 +66,10 @@ func (o Belonging) give() string {
 	return "ALTER " + o.Kind + " " + o.What + " OWNER TO " + postgres.QuoteIdent(o.Role)
 }
 
-// disarm keeps a function from being executed with the rights of an owner that it did not have.
-func (o Belonging) disarm() string {
-	if o.Kind != "FUNCTION" && o.Kind != "PROCEDURE" {
-		return ""
-	}
-	return "ALTER " + o.Kind + " " + o.What + " SECURITY INVOKER"
-}
-
-// each executes a statement for each, and returns those for which PostgreSQL refuses.
-func each(ctx context.Context, c *postgres.Conn, all []Belonging, sql func(Belonging) string) (refused []Belonging, err error) {
+// give gives each away, and returns those for which PostgreSQL refuses.
+func give(ctx context.Context, c *postgres.Conn, all []Belonging) (refused []Belonging, err error) {
 	for _, o := range all {
-		s := sql(o)
-		if s == "" {
-			continue
-		}
-		if _, err := c.Run(ctx, s); err != nil {
+		if _, err := c.Run(ctx, o.give()); err != nil {
 			if c.IsClosed() || ctx.Err() != nil {
 				return nil, err
 			}
