@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/util"
-	"golang.org/x/sys/unix"
 
+	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/postgres"
 	"sessiondbd/internal/systemd"
 )
@@ -25,7 +25,7 @@ import (
 // switchUser, when root runs us, runs the same command as the database's user and ends with its exit code: peer
 // authentication wants that user, and nothing that talks to the database needs root. What keeps it from that, and concerns
 // the database part alone, is returned as noUser. Who only looks makes no folders.
-func switchUser(s setup, firewall bool, opt options) (noUser, err error) {
+func switchUser(s setup, withFirewall bool, opt options) (noUser, err error) {
 	cfg := s.cfg
 	if os.Geteuid() != 0 || cfg.Database.OSUser == "root" {
 		return nil, nil
@@ -45,7 +45,7 @@ func switchUser(s setup, firewall bool, opt options) (noUser, err error) {
 	if opt.backup {
 		dirs = append(dirs, cfg.Backup.Directory)
 	}
-	if opt.stay && firewall {
+	if opt.stay && withFirewall {
 		dirs = append(dirs, runDir(fire))
 	}
 	for _, dir := range dirs {
@@ -53,7 +53,11 @@ func switchUser(s setup, firewall bool, opt options) (noUser, err error) {
 			return fmt.Errorf("a folder for the database's user: %w", err), nil
 		}
 	}
-	started, err := rerun(s, u, cred, firewall, opt.file)
+	var caps []uintptr
+	if withFirewall {
+		caps = firewallRights(firewall.Found(context.Background(), string(cfg.Firewall.Backend)), cred)
+	}
+	started, err := rerun(s, u, cred, caps, opt.file)
 	if !started {
 		return err, nil
 	}
@@ -94,7 +98,7 @@ func ownedDir(dir string, c *syscall.Credential) error {
 }
 
 // rerun never returns without an error: once started, the child's exit code ends the process.
-func rerun(s setup, u *user.User, cred *syscall.Credential, firewall bool, file *os.File) (started bool, err error) {
+func rerun(s setup, u *user.User, cred *syscall.Credential, caps []uintptr, file *os.File) (started bool, err error) {
 	cfg := s.cfg
 	h := handover{Path: cfg.Path, Secrets: map[string]string{}, Faults: s.faults.text()}
 	for name, secret := range s.secrets {
@@ -122,10 +126,7 @@ func rerun(s setup, u *user.User, cred *syscall.Credential, firewall bool, file 
 		cmd.ExtraFiles = append(cmd.ExtraFiles, file)
 		cmd.Env = append(cmd.Env, fileEnv+"=4")
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGTERM}
-	if firewall {
-		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN}
-	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGTERM, AmbientCaps: caps}
 	if err := cmd.Start(); err != nil {
 		if errors.Is(err, os.ErrPermission) {
 			return false, fmt.Errorf("%w: user %s may not execute %s: put the binary where everybody may (/usr/bin), or run it as that user", err, u.Username, os.Args[0])

@@ -64,6 +64,18 @@ func open(ctx context.Context, backend string, dirs []string) (*Host, error) {
 	return h, nil
 }
 
+// Found is the back end that Open would find, for whoever is to be given the rights that its tools want; Off: none.
+func Found(ctx context.Context, backend string) string {
+	if backend == Off { // and then it looks for what is left
+		backend = Auto
+	}
+	h := newHost(backend, searchPath())
+	if _, err := h.detect(ctx, backend); err != nil { // which Open tells
+		return Off
+	}
+	return h.backend
+}
+
 func newHost(backend string, dirs []string) *Host {
 	return &Host{backend: backend, dirs: dirs, tools: map[family]tools{}, readers: map[family]*iptables.IPTables{}}
 }
