@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -100,6 +101,12 @@ func surroundings(ctx context.Context, c *operate.Case) (err error) {
 		}
 	}
 	c.Answers = operate.Call(ctx, gateways, c.Spec.Port)
+	for _, err := range c.Answers {
+		if errors.Is(err, operate.ErrSilence) {
+			c.Listeners, err = firewall.Listeners(c.Spec.Port)
+			return err
+		}
+	}
 	return nil
 }
 

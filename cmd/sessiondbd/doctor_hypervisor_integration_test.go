@@ -106,6 +106,7 @@ type hopTrouble struct {
 	vm, hop        string
 	pass           operate.Pass
 	says, remedy   string
+	served         bool // it is no finding
 }
 
 func (x hopTrouble) met(d operate.Diagnosis) bool {
@@ -120,8 +121,12 @@ func (x hopTrouble) provoke(t *testing.T, h *lab.Hypervisor) {
 		t.Fatal("it is met before it is made")
 	}
 	sh(t, h, x.do)
-	if d := diagnosis(t, h, "--vm", x.vm); !x.met(d) {
+	d := diagnosis(t, h, "--vm", x.vm)
+	if !x.met(d) {
 		t.Errorf("no hop %s with %q in\n%s", x.hop, x.says, asText(d))
+	}
+	if x.served && (d.Way.Ends != "" || slices.ContainsFunc(d.Findings, func(f operate.Finding) bool { return f.Severity == operate.Broken })) {
+		t.Errorf("broken, although the VM is served:\n%s", asText(d))
 	}
 	if x.undo == "" {
 		return

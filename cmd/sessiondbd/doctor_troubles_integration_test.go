@@ -150,6 +150,15 @@ var networkTroubles = []trouble{
 // hopTroubles are no findings, or not of one VM alone: a hop of its way is in doubt, or not seen.
 var hopTroubles = []hopTrouble{
 	{
+		name: "the port dropped behind our rules", do: "iptables -A INPUT -p tcp --dport 5432 -j DROP", undo: "iptables -D INPUT -p tcp --dport 5432 -j DROP",
+		vm: "vm3", hop: "listener", pass: operate.Doubt, says: "PostgreSQL listens at 10.3.0.1:5432", remedy: "nft list ruleset", served: true,
+	},
+	{
+		name: "a chain of others without the loopback", undo: "nft delete table inet other",
+		do: `nft 'table inet other { chain input { type filter hook input priority 10; policy drop; iifname "br-vm*" accept; ct state established accept; }; }'`,
+		vm: "vm3", hop: "listener", pass: operate.Doubt, says: "PostgreSQL listens at 10.3.0.1:5432", served: true,
+	},
+	{
 		name: "a VM that does not answer", do: "ip neigh flush dev br-vm3; ip neigh replace 10.3.0.9 dev br-vm3 nud failed", undo: "ip neigh flush dev br-vm3",
 		vm: "vm3", hop: "neighbour", pass: operate.Doubt, says: "asked for 10.3.0.9 and got no answer",
 	},

@@ -26,13 +26,30 @@ const (
 	diagIDAt         = 4  // where it stands in inet_diag_msg
 	tcpEstablished   = 1
 	tcpCloseWait     = 8
+	tcpListen        = 10
 )
 
 // connections lists who is connected to a port of this machine, over both families.
 func connections(port uint16) ([]Connection, error) {
+	return sockets(port, 1<<tcpEstablished|1<<tcpCloseWait, "list of connections")
+}
+
+// Listeners are the addresses of this machine at which somebody listens on a port, the unspecified one of a family for all of
+// it. Everybody may ask.
+func Listeners(port uint16) ([]netip.Addr, error) {
+	open, err := sockets(port, 1<<tcpListen, "list of listeners")
+	var list []netip.Addr
+	for _, s := range open {
+		list = append(list, s.Local.Addr())
+	}
+	return list, err
+}
+
+// sockets lists those of a port that are in one of the states, over both families.
+func sockets(port uint16, states uint32, what string) ([]Connection, error) {
 	c, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
 	if err != nil {
-		return nil, netlinkError("list of connections", err)
+		return nil, netlinkError(what, err)
 	}
 	defer c.Close()
 	var list []Connection
@@ -41,13 +58,13 @@ func connections(port uint16) ([]Connection, error) {
 		binary.BigEndian.PutUint16(id[:], port)
 		msgs, err := c.Execute(netlink.Message{
 			Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | netlink.Dump},
-			Data:   diagRequest(family, 1<<tcpEstablished|1<<tcpCloseWait, id),
+			Data:   diagRequest(family, states, id),
 		})
 		switch {
 		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
 			continue // a kernel without this family, or that does not tell
 		case err != nil:
-			return nil, netlinkError("list of connections", err)
+			return nil, netlinkError(what, err)
 		}
 		for _, m := range msgs {
 			if conn, ok := parseConnection(m.Data); ok && conn.Local.Port() == port {

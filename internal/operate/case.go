@@ -1,8 +1,10 @@
 package operate
 
 import (
+	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"sessiondbd/internal/firewall"
@@ -28,6 +30,8 @@ type Case struct {
 	Links        []Link
 	Neighbours   []firewall.Neighbour
 	Answers      map[netip.Addr]error // of the gateways that are there, when PostgreSQL was called on; nil: it answers
+
+	Listeners    []netip.Addr         // where somebody listens on the port, when a call got no answer
 
 	ServerWant   server.Want
 	Server       server.Observation
@@ -119,6 +123,13 @@ func Holders(links []Link) map[netip.Addr]int {
 		}
 	}
 	return held
+}
+
+// unheard says that a gateway was called in vain and somebody listens there: what was dropped was our own call.
+func (c *Case) unheard(gateway netip.Addr) bool {
+	return errors.Is(c.Answers[gateway], ErrSilence) && slices.ContainsFunc(c.Listeners, func(at netip.Addr) bool {
+		return at == gateway || at.IsUnspecified() && at.Is4() == gateway.Is4()
+	})
 }
 
 // rulesSeen says whether the firewall could be looked at.

@@ -21,6 +21,9 @@ func (c *Case) listener(w *Way, n firewall.Network) {
 	switch err, called := c.Answers[n.Gateway]; {
 	case !called:
 		w.add("listener", NotSeen, at+" is not there to be called", remedy)
+	case c.unheard(n.Gateway):
+		w.add("listener", Doubt, fmt.Sprintf("PostgreSQL listens at %s; a call of this host's own is dropped on the loopback, where the VM does not come", at),
+			"sudo nft list ruleset    # which rule of others drops it; to have it tested from here, accept iifname lo there")
 	case err != nil:
 		w.add("listener", Ends, fmt.Sprintf("PostgreSQL does not answer at %s: %v", at, err), remedy)
 	default:

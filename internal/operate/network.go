@@ -125,12 +125,14 @@ func (c *Case) rules(d *Diagnosis) {
 // consequence.
 func (c *Case) listening(d *Diagnosis) {
 	answered := 0
-	var mute []string
+	var mute, unheard []string
 	var first error
 	for _, n := range c.Spec.Networks {
 		switch err, called := c.Answers[n.Gateway]; {
 		case called && err == nil:
 			answered++
+		case called && c.unheard(n.Gateway):
+			unheard = append(unheard, n.Name)
 		case called:
 			mute = append(mute, fmt.Sprintf("%s (%s)", n.Gateway, n.Name))
 			if first == nil {
@@ -139,7 +141,11 @@ func (c *Case) listening(d *Diagnosis) {
 		}
 	}
 	if !c.down() && len(c.Answers) > 0 {
-		d.look(AreaServer, fmt.Sprintf("PostgreSQL answers on %d of %d gateways, port %d", answered, len(c.Spec.Networks), c.Spec.Port))
+		saw := fmt.Sprintf("PostgreSQL answers on %d of %d gateways, port %d", answered, len(c.Spec.Networks), c.Spec.Port)
+		if len(unheard) > 0 {
+			saw += "; it listens for " + some(unheard) + ", where a call of this host's own is dropped on the loopback"
+		}
+		d.look(AreaServer, saw)
 	}
 	if len(mute) == 0 || c.down() || d.has(AreaServer, Broken) {
 		return
