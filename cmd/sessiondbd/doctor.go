@@ -93,6 +93,7 @@ func surroundings(ctx context.Context, c *operate.Case) (err error) {
 	if c.Neighbours, err = firewall.Neighbours(); err != nil {
 		return err
 	}
+	c.AskRoutes()
 	var gateways []netip.Addr
 	held := operate.Holders(c.Links)
 	for _, n := range c.Spec.Networks {

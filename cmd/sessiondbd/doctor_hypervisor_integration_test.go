@@ -201,7 +201,7 @@ func TestDoctor(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) { x.provoke(t, h) })
 	}
 	lingering := linger(t, h)
-	for _, x := range append(networkTroubles, databaseTroubles...) {
+	for _, x := range slices.Concat(networkTroubles, wayTroubles, databaseTroubles) {
 		t.Run(x.name, func(t *testing.T) { x.provoke(t, h) })
 	}
 	for _, x := range hopTroubles {
@@ -214,7 +214,9 @@ func TestDoctor(t *testing.T) {
 	}
 	t.Run("all is well again", func(t *testing.T) {
 		must(t, h, "systemctl", "start", "sessiondbd", "sessiondbd-firewall")
-		eventually(t, "healthy", 20*time.Second, func() bool { return diagnosis(t, h).Healthy })
+		var d operate.Diagnosis
+		defer func() { t.Log(asText(d)) }()
+		eventually(t, "healthy", 20*time.Second, func() bool { d = diagnosis(t, h); return d.Healthy })
 	})
 }
 

@@ -18,6 +18,9 @@ type Neighbour struct {
 	Failed bool
 }
 
+// Met says whether somebody is there, as far as the kernel remembers.
+func (n Neighbour) Met() bool { return !n.Failed && n.Hardware != "" }
+
 // Neighbours lists whom the kernel knows, over both families. Everybody may ask, and asking talks to nobody.
 func Neighbours() ([]Neighbour, error) {
 	names, msgs, err := routeDump(unix.RTM_GETNEIGH, unix.SizeofNdMsg, "list of neighbours")

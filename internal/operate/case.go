@@ -31,7 +31,8 @@ type Case struct {
 	Neighbours   []firewall.Neighbour
 	Answers      map[netip.Addr]error // of the gateways that are there, when PostgreSQL was called on; nil: it answers
 
-	Listeners    []netip.Addr         // where somebody listens on the port, when a call got no answer
+	Listeners []netip.Addr         // where somebody listens on the port, when a call got no answer
+	Routes    map[netip.Addr]Route // of the gateways, from AskRoutes
 
 	ServerWant   server.Want
 	Server       server.Observation
@@ -64,7 +65,7 @@ type Service struct {
 type Link struct {
 	Name        string
 	Up, Carrier bool
-	Addresses   []netip.Addr
+	Addresses   []netip.Prefix // with the length of the subnet
 }
 
 // Links lists the interfaces with their addresses.
@@ -82,7 +83,7 @@ func Links() ([]Link, error) {
 		}
 		for _, a := range addresses {
 			if p, err := netip.ParsePrefix(a.String()); err == nil {
-				l.Addresses = append(l.Addresses, p.Addr())
+				l.Addresses = append(l.Addresses, p)
 			}
 		}
 		list = append(list, l)
@@ -116,9 +117,9 @@ func (c *Case) holder(a netip.Addr) (Link, bool) {
 func Holders(links []Link) map[netip.Addr]int {
 	held := map[netip.Addr]int{}
 	for i, l := range links {
-		for _, a := range l.Addresses {
-			if _, taken := held[a]; !taken {
-				held[a] = i
+		for _, p := range l.Addresses {
+			if _, taken := held[p.Addr()]; !taken {
+				held[p.Addr()] = i
 			}
 		}
 	}

@@ -121,7 +121,11 @@ func (c *Case) planned(d *Diagnosis, p plan.Plan) {
 		if n > 1 {
 			what += fmt.Sprintf(" and %d more", n-1)
 		}
-		d.find(c.area(ch.Resource, ""), Broken, what, because(c.area(ch.Resource, ""), ch.Summary), "sudo sessiondbd apply    # first, to see every line: sudo sessiondbd plan")
+		area, remedy := c.area(ch.Resource, ""), "sudo sessiondbd apply    # first, to see every line: sudo sessiondbd plan"
+		if area == AreaFirewall && c.contested() {
+			remedy = "sudo sessiondbd plan    # and apply only once no gateway is on two interfaces: see networks"
+		}
+		d.find(area, Broken, what, because(area, ch.Summary), remedy)
 	}
 	for _, r := range rep.Refusals {
 		area := c.area(r.Resource, r.Summary)

@@ -2,7 +2,6 @@ package operate
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,10 @@ func (c *Case) networks(d *Diagnosis) {
 	var off []string
 	c.absentGateways(d)
 	for _, n := range c.Spec.Networks {
+		if what, remedy := c.doubled(n); what != "" {
+			d.find(AreaNetworks, Broken, what, "the rules follow the first of them, and cut off the VM where that is not its bridge", remedy)
+			continue
+		}
 		if what, reason, remedy := c.gateway(n); what != "" {
 			if !c.absent(n) {
 				d.find(AreaNetworks, Broken, what, reason, remedy)
@@ -25,6 +28,12 @@ func (c *Case) networks(d *Diagnosis) {
 			continue
 		}
 		up++
+		if what, remedy := c.astray(n); what != "" {
+			d.find(AreaNetworks, Broken, what, "the VM's packets arrive, and nothing comes back to it", remedy)
+		}
+		if what, remedy := c.elsewhere(n); what != "" {
+			d.find(AreaNetworks, Risk, what, "the rules let the network in by the interface that holds its gateway alone", remedy)
+		}
 		if l, ok := c.holder(n.Gateway); ok && !l.Carrier {
 			off = append(off, n.Name)
 		}
@@ -70,42 +79,6 @@ func some(list []string) string {
 		return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
 	}
 	return strings.Join(list, ", ")
-}
-
-// gateway says what is wrong with one network's end on this host; empty: nothing.
-func (c *Case) gateway(n firewall.Network) (what, reason, remedy string) {
-	l, held := c.holder(n.Gateway)
-	device := n.Interface
-	if device == "" {
-		device = "INTERFACE"
-	}
-	address := fmt.Sprintf("sudo ip address add %s/%d dev %s && sudo ip link set %s up", n.Gateway, n.Subnet.Bits(), device, device)
-	switch _, exists := c.link(n.Interface); {
-	case n.Interface != "" && !exists:
-		return fmt.Sprintf("%s: there is no interface %s", n.Name, n.Interface), "the VM is not attached to this host; the rules let in what comes by that interface alone",
-			"ip -br address shows which there are; bring it up as the hypervisor's network configuration does, or name the right one in the config (interface: auto follows the address)"
-	case !held:
-		return fmt.Sprintf("%s: no interface holds its gateway %s", n.Name, n.Gateway), "the VM finds nobody at that address; it is let in as soon as the address appears",
-			"bring up its bridge as the hypervisor's network configuration does; by hand: " + address
-	case n.Interface != "" && l.Name != n.Interface:
-		return fmt.Sprintf("%s: its gateway %s is on %s, the config says %s", n.Name, n.Gateway, l.Name, n.Interface), "the rules let in what comes by the configured interface alone",
-			"set interface: " + l.Name + " (or auto) for " + n.Name + " in the config, then: sudo systemctl reload sessiondbd sessiondbd-firewall"
-	case !l.Up:
-		return fmt.Sprintf("%s: interface %s is down", n.Name, l.Name), "nothing passes it in either direction", "sudo ip link set " + l.Name + " up"
-	}
-	return "", "", ""
-}
-
-// absentGateway says whether a warning of the firewall is about a gateway that was found to be missing.
-func (c *Case) absentGateway(summary string) bool {
-	rest, ok := strings.CutPrefix(summary, "no interface holds ")
-	word, _, _ := strings.Cut(rest, " ")
-	a, err := netip.ParseAddr(word)
-	if !ok || err != nil {
-		return false
-	}
-	_, held := c.holder(a)
-	return !held
 }
 
 // rules sums up the firewall, whose findings are the plan's.

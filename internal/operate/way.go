@@ -77,8 +77,11 @@ func (c *Case) way(vm string) *Way {
 // wire is what lies between VM and host: interface, address, neighbour.
 func (c *Case) wire(w *Way, n firewall.Network) {
 	what, _, remedy := c.gateway(n)
+	twice, less := c.doubled(n)
 	l, held := c.holder(n.Gateway)
 	switch {
+	case twice != "":
+		w.add("interface", Doubt, twice, less)
 	case what != "":
 		w.add("interface", Ends, what, remedy)
 	case !l.Carrier:
@@ -91,20 +94,35 @@ func (c *Case) wire(w *Way, n firewall.Network) {
 	} else {
 		w.add("address", Ends, "nobody here holds "+n.Gateway.String(), remedy)
 	}
+	c.neighbour(w, n, l)
+	if r, asked := c.Routes[n.Gateway]; asked && twice == "" {
+		if what, remedy := c.astray(n); what != "" {
+			w.add("route", Ends, what, remedy)
+		} else if what, _, _ := c.gateway(n); what == "" {
+			w.add("route", Passes, fmt.Sprintf("answers to %s leave by %s", r.To, r.Interface), "")
+		}
+	}
+}
+
+// neighbour is who was met on the link.
+func (c *Case) neighbour(w *Way, n firewall.Network, l Link) {
 	var met, silent []string
 	for _, b := range c.Neighbours {
 		switch {
 		case b.Interface != l.Name || !n.Subnet.Contains(b.Address):
-		case b.Failed || b.Hardware == "":
+		case !b.Met():
 			silent = append(silent, b.Address.String())
 		default:
 			met = append(met, b.Address.String()+" at "+b.Hardware)
 		}
 	}
 	ping := "in the VM: ip -br address; ping -c1 " + n.Gateway.String()
+	other, move := c.elsewhere(n)
 	switch {
 	case len(met) > 0:
 		w.add("neighbour", Passes, "met "+strings.Join(met, ", "), "")
+	case other != "":
+		w.add("neighbour", Doubt, other, move)
 	case len(silent) > 0:
 		w.add("neighbour", Doubt, "asked for "+strings.Join(silent, ", ")+" and got no answer", ping)
 	default:
@@ -122,7 +140,10 @@ func (c *Case) passage(w *Way, n firewall.Network) {
 		w.add("guard", NotSeen, "the rules could not be read", asRoot)
 		return
 	}
-	const apply = "sudo sessiondbd apply --only firewall"
+	apply := "sudo sessiondbd apply --only firewall"
+	if what, remedy := c.doubled(n); what != "" {
+		apply = remedy
+	}
 	p := c.Rules.Passage(c.Spec, n)
 	switch {
 	case p.Passes:
