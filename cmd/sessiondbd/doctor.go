@@ -141,7 +141,7 @@ func examineDatabase(ctx context.Context, c *operate.Case, s setup) error {
 		}
 		return nil
 	}
-	c.Sessions = usage.Sessions
+	c.Sessions, c.Slots = usage.Sessions, usage.Slots
 	if c.Server.Local.Here {
 		room.Data = c.Server.DataDirectory()
 		c.Disks = append(c.Disks, room.Disk(room.Data, "a restore beside the database", usage.Bytes))

@@ -22,13 +22,6 @@ var earlyTroubles = []trouble{
 		undo: "sudo systemctl disable --now set-sessionuser-password.service; rm -f /etc/systemd/system/set-sessionuser-password.service; systemctl daemon-reload; systemctl start postgresql@15-main; systemctl stop sessiondbd-firewall", // which PostgreSQL has pulled in
 		says: "set-sessionuser-password.service", remedy: "sudo rm -r /etc/systemd/system/set-sessionuser-password.service",
 	},
-	{
-		name: "a server that is full", area: operate.AreaActivity, severity: operate.Broken,
-		do: "echo 'max_connections = 8' >>/etc/postgresql/15/main/postgresql.conf; systemctl restart postgresql@15-main; systemctl stop sessiondbd-firewall\n" +
-			"for i in 1 2 3 4 5; do runuser -u postgres -- psql -qd sessiondb -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 & done",
-		undo: "sed -i '$d' /etc/postgresql/15/main/postgresql.conf; systemctl restart postgresql@15-main; systemctl stop sessiondbd-firewall",
-		says: "5 of max_connections = 8 are in use", remedy: "sudo sessiondbd status --sessions",
-	},
 }
 
 // databaseTroubles are PostgreSQL's own, and the host's around it. Two VMs hold a connection meanwhile.

@@ -197,7 +197,7 @@ func TestDoctor(t *testing.T) {
 	}
 	// From here on nobody repairs anything but the remedies.
 	must(t, h, "systemctl", "stop", "sessiondbd", "sessiondbd-firewall")
-	for _, x := range earlyTroubles {
+	for _, x := range slices.Concat(earlyTroubles, slotTroubles) {
 		t.Run(x.name, func(t *testing.T) { x.provoke(t, h) })
 	}
 	lingering := linger(t, h)

@@ -41,6 +41,7 @@ type Case struct {
 	Schema       int // version of the last migration; 0: there is none
 	DatabasePlan plan.Plan
 	Sessions     []Session
+	Slots        *Slots // nil: nobody could look
 	Disks        []Disk
 
 	Backup *BackupState // nil: none was ever tried, or it is not ours to read

@@ -175,6 +175,8 @@ func (c *Case) unobserved(d *Diagnosis, f plan.Failure) {
 	switch {
 	case errors.Is(f.Err, firewall.ErrNotPermitted), postgres.ClassOf(f.Err) == postgres.NotPermitted, errors.Is(f.Err, fs.ErrPermission):
 		d.find(area, Unseen, f.Err.Error(), "it could not be looked at as this user: "+why[area], asRoot)
+	case area == AreaDatabase && c.shut():
+		d.find(area, Broken, f.Err.Error(), "no VM has its sessions; schema, roles and pg_hba.conf could not be looked at", c.alterDatabase("ALLOW_CONNECTIONS true"))
 	case errors.Is(f.Err, firewall.ErrMissing):
 		d.find(area, Broken, f.Err.Error(), why[area], "sudo apt install iptables, or choose firewall.backend in the config")
 	case postgres.ClassOf(f.Err) == postgres.Busy, errors.Is(f.Err, firewall.ErrBusy):

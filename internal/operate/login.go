@@ -60,9 +60,12 @@ func (c *Case) login(w *Way, j server.Judgement) {
 	if r.ConnectionLimit >= 0 {
 		saw = fmt.Sprintf("%s uses %d of %d", j.Role, used, r.ConnectionLimit)
 	}
-	if r.ConnectionLimit >= 0 && used >= r.ConnectionLimit {
+	switch what, _, remedy := c.full(); {
+	case what != "":
+		w.add("connections", Ends, what, remedy)
+	case r.ConnectionLimit >= 0 && used >= r.ConnectionLimit:
 		w.add("connections", Ends, saw, "sudo sessiondbd status --sessions    # from where; roles[].connection_limit in the config")
-	} else {
+	default:
 		w.add("connections", Passes, saw, "")
 	}
 	if c.Schema == 0 {

@@ -84,14 +84,15 @@ func call(ctx context.Context, at netip.AddrPort) error {
 // Usage is what a look at the databases' sizes and at everybody's sessions found.
 type Usage struct {
 	Sessions []Session
+	Slots    *Slots
 	Bytes    int64 // of the session database
 }
 
 // UsageQueries ask who works in the session database, and how large it is. They may run in any database.
 func UsageQueries(database string, into *Usage) []postgres.Query {
 	var sizes []number
-	into.Sessions = nil
-	return []postgres.Query{activityQuery(database, &into.Sessions), {
+	into.Sessions, into.Slots = nil, nil
+	return []postgres.Query{activityQuery(database, &into.Sessions), slotsQuery(database, into), {
 		Name: "the size of the database", Args: []string{database}, Into: &sizes,
 		SQL: `SELECT pg_database_size(oid) AS n FROM pg_catalog.pg_database WHERE datname = $1`,
 		Then: func() {

@@ -3,7 +3,6 @@ package operate
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sessiondbd/internal/firewall"
@@ -198,8 +197,8 @@ func (c *Case) limits(d *Diagnosis) {
 				"sudo sessiondbd status --sessions    # from where; then smaller pools, or a higher roles[].connection_limit in the config")
 		}
 	}
-	if most, err := strconv.Atoi(c.Server.Value("max_connections")); err == nil && most > 0 && len(c.Sessions) >= most-3 {
-		d.find(AreaActivity, Broken, fmt.Sprintf("%d of max_connections = %d are in use", len(c.Sessions), most), "PostgreSQL refuses the next one: too many clients", "sudo sessiondbd status --sessions    # who they are")
+	if what, reason, remedy := c.full(); what != "" {
+		d.find(AreaActivity, Broken, what, reason, remedy)
 	}
 }
 

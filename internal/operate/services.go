@@ -80,6 +80,10 @@ func (c *Case) postgresql(d *Diagnosis) {
 		return
 	}
 	what := c.DatabasePlan.Unobserved[0].Err.Error()
+	if c.crowded() {
+		d.find(AreaPostgreSQL, Broken, what, "PostgreSQL refuses the next connection, an administrator's too; schema, roles and pg_hba.conf could not be looked at", crowd)
+		return
+	}
 	var units []string
 	remedy := "sudo systemctl start postgresql"
 	for _, u := range c.Units {

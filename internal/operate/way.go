@@ -65,6 +65,10 @@ func (c *Case) way(vm string) *Way {
 			}
 		}
 		switch {
+		case c.shut():
+			w.add("connections", Ends, "database "+c.ServerWant.Database+" takes no connection (ALLOW_CONNECTIONS)", c.alterDatabase("ALLOW_CONNECTIONS true"))
+		case c.crowded():
+			w.add("connections", Ends, "every connection of the server is in use, those that are kept for administrators too", crowd)
 		case !c.serverSeen():
 			w.add(AreaHBA, NotSeen, "PostgreSQL could not be asked for it, for its roles and limits", asRoot)
 		case roles == 0:
