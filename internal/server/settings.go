@@ -98,19 +98,24 @@ func (v verdict) explain(r *plan.Resource, w Want, o Observation) {
 		}
 		say(summary, o.settingRemedy(v, want))
 	case overridden:
-		r.Refuse(fmt.Sprintf("%s is set to %q by %s, which beats the %q of sessiondbd: %s", v.name, v.shown(v.current.Value), v.where(), want, v.reason), v.resetRemedy())
+		r.Refuse(fmt.Sprintf("%s is set to %q by %s, which beats the %q of sessiondbd: %s", v.name, v.shown(v.current.Value), v.where(), want, v.reason), v.resetRemedy(w, o.unit()))
 	}
 }
 
-// resetRemedy is the command that takes the other setting away.
-func (v verdict) resetRemedy() string {
+// resetRemedy is the command that takes the other setting away. What is only heeded at the start wants one, where it is in force.
+func (v verdict) resetRemedy(w Want, unit string) string {
+	then, reloads := reloadCommand, " -c 'SELECT pg_reload_conf()'"
+	if v.restart && !v.fits(w, v.running.Value) {
+		then = "sudo systemctl restart " + unit
+		reloads = " && " + then
+	}
 	switch {
 	case strings.HasSuffix(v.current.File, "/postgresql.auto.conf"):
-		return fmt.Sprintf("sudo -u postgres psql -c 'ALTER SYSTEM RESET %s' -c 'SELECT pg_reload_conf()'", v.name)
+		return fmt.Sprintf("sudo -u postgres psql -c 'ALTER SYSTEM RESET %s'%s", v.name, reloads)
 	case v.current.Line == 0:
 		return "take " + v.name + " out of the options that PostgreSQL is started with"
 	}
-	return fmt.Sprintf("remove line %d of %s, or choose what it says in the server section of sessiondbd's config; then %s", v.current.Line, v.current.File, reloadCommand)
+	return fmt.Sprintf("remove line %d of %s, or choose what it says in the server section of sessiondbd's config; then %s", v.current.Line, v.current.File, then)
 }
 
 func (o Observation) checkPort(r *plan.Resource, w Want) {

@@ -201,6 +201,17 @@ func TestSettings(t *testing.T) {
 			},
 		},
 		{
+			"ALTER SYSTEM beats us, and PostgreSQL has started with it", func(_ *Want, o *Observation) {
+				o.Files = append(o.Files, FileSetting{File: autoFile, Line: 3, Name: "listen_addresses", Value: "localhost"})
+				running(o, "listen_addresses", "localhost")
+			},
+			`refuse listen_addresses is set to "localhost" by ` + autoFile + `:3, which beats the "*" of sessiondbd: ` + listenWhy +
+				" => sudo -u postgres psql -c 'ALTER SYSTEM RESET listen_addresses' && " + unitCmd + "\n",
+			func(_ *Want, o *Observation) {
+				o.Files = append(o.Files, FileSetting{File: autoFile, Line: 3, Name: "listen_addresses", Value: "*"})
+			},
+		},
+		{
 			"a later line of postgresql.conf beats us", func(_ *Want, o *Observation) {
 				o.Files = append(o.Files, FileSetting{File: confFile, Line: 3, Name: "listen_addresses", Value: "localhost"})
 			},
