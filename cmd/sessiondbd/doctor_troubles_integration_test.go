@@ -113,7 +113,7 @@ var networkTroubles = []trouble{
 		says: "10.5.0.0/24", remedy: "sudo sessiondbd apply", vm: "vm5", ends: "guard",
 	},
 	{
-		name: "a chain of others", undo: "nft delete table inet other", area: operate.AreaFirewall, severity: operate.Broken,
+		name: "a chain of others", area: operate.AreaFirewall, severity: operate.Broken,
 		do:   `nft 'table inet other { chain input { type filter hook input priority 10; policy accept; iifname "br-vm2" drop; }; }'`,
 		says: "chain inet other input (hook input) drops the connections of vm2", remedy: "nft 'insert rule inet other input", vm: "vm2", ends: "other chains",
 	},

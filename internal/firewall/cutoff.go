@@ -49,7 +49,7 @@ func opening(c BaseChain, f family, lost []peer, port uint16) string {
 		return strings.Join(lines, "\n")
 	}
 	rule := fmt.Sprintf("%stcp dport %d accept", selects(f, lost), port)
-	return fmt.Sprintf("sudo nft 'insert rule %s %s'\nand in the file that makes the table (/etc/nftables.conf, networking.nftables.ruleset), at the top of chain %s: %s", c, rule, c.Name, rule)
+	return fmt.Sprintf("sudo nft 'insert rule %s %s'\n# and in the file that makes the table (/etc/nftables.conf, networking.nftables.ruleset), at the top of chain %s: %s", c, rule, c.Name, rule)
 }
 
 var tablesOf = map[string]string{"ip": "iptables", "ip6": "ip6tables"}
