@@ -18,14 +18,37 @@ const stateWait = 3 * time.Second
 
 // States asks systemctl for the units that match patterns. Everybody may ask. Without systemd, or an answer, there are none.
 func States(ctx context.Context, patterns ...string) []UnitState {
+	return parseStates(ask(ctx, "list-units", append(patterns, "--all")))
+}
+
+// Files says of unit files that match patterns whether they are enabled, disabled, masked, static…, by their names.
+func Files(ctx context.Context, patterns ...string) map[string]string {
+	return parseFiles(ask(ctx, "list-unit-files", patterns))
+}
+
+func ask(ctx context.Context, what string, arguments []string) string {
 	ctx, cancel := context.WithTimeout(ctx, stateWait)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "systemctl", append([]string{"list-units", "--all", "--plain", "--no-legend", "--full", "--no-pager"}, patterns...)...).Output()
+	out, err := exec.CommandContext(ctx, "systemctl", append([]string{what, "--plain", "--no-legend", "--full", "--no-pager"}, arguments...)...).Output()
 	if err != nil {
-		return nil
+		return ""
 	}
-	return parseStates(string(out))
+	return string(out)
 }
+
+// parseFiles reads the columns UNIT FILE, STATE.
+func parseFiles(out string) map[string]string {
+	files := map[string]string{}
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) >= 2 {
+			files[f[0]] = f[1]
+		}
+	}
+	return files
+}
+
+// Masked says whether that is the state of a unit that nobody can start.
+func Masked(state string) bool { return strings.HasPrefix(state, "masked") }
 
 // parseStates reads the columns UNIT, LOAD, ACTIVE, SUB, DESCRIPTION. A unit that is only mentioned by others is none.
 func parseStates(out string) []UnitState {
