@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,7 +68,8 @@ func (a *app) doctor(ctx context.Context, vm string) error {
 func (a *app) examine(ctx context.Context, s setup) (*operate.Case, error) {
 	c := &operate.Case{
 		ConfigPath: s.cfg.Path, Config: s.faults.config, Secrets: s.faults.secrets, Services: services(),
-		Units: systemd.States(ctx, "postgresql*.service", "sessiondbd*.service"), Oneshots: systemd.ForeignUnits(systemd.UnitDirs),
+		Units: systemd.States(ctx, "postgresql*.service", "sessiondbd*.service"), UnitFiles: systemd.Files(ctx, "postgresql*.service", "sessiondbd*.service"),
+		Oneshots: systemd.ForeignUnits(systemd.UnitDirs), Root: s.handed || os.Geteuid() == 0,
 		Spec: firewallSpec(s.cfg), Backup: operate.ReadBackupState(backupState()), Now: time.Now(),
 	}
 	if s.faults.config == nil {
@@ -79,6 +81,7 @@ func (a *app) examine(ctx context.Context, s setup) (*operate.Case, error) {
 		}
 	}
 	if s.noUser != nil {
+		measure(c, s)
 		c.DatabasePlan = plan.Plan{Unobserved: []plan.Failure{{Resource: "database/" + s.cfg.Database.Name, Err: s.noUser}}}
 		return c, nil
 	}
@@ -128,6 +131,8 @@ func examineDatabase(ctx context.Context, c *operate.Case, s setup) error {
 		c.Server, c.Roles, c.Schema = d.last.server, d.last.role, d.last.schema.Version()
 	}
 	if len(c.DatabasePlan.Unobserved) > 0 && postgres.ClassOf(c.DatabasePlan.Err()) == postgres.Unavailable {
+		c.Socket, c.Sockets = d.target.Sockets()
+		measure(c, s)
 		return nil // one wait for it is enough
 	}
 	var usage operate.Usage
@@ -139,6 +144,7 @@ func examineDatabase(ctx context.Context, c *operate.Case, s setup) error {
 		if len(c.DatabasePlan.Unobserved) == 0 {
 			c.DatabasePlan.Unobserved = []plan.Failure{{Resource: "database/" + s.cfg.Database.Name, Err: err}}
 		}
+		measure(c, s)
 		return nil
 	}
 	c.Sessions, c.Slots = usage.Sessions, usage.Slots
@@ -148,6 +154,11 @@ func examineDatabase(ctx context.Context, c *operate.Case, s setup) error {
 	}
 	c.Disks = append(c.Disks, room.Disk(s.cfg.Backup.Directory, "a backup", usage.Bytes))
 	return nil
+}
+
+// measure looks at the disks where PostgreSQL could not be asked what it needs: that they are full may be why.
+func measure(c *operate.Case, s setup) {
+	c.Disks = append(operate.ServerDisks(c.Units), operate.MeasureDisk(s.cfg.Backup.Directory, "a backup", 0))
 }
 
 // services are our daemons, as their state files show them.

@@ -79,7 +79,7 @@ var databaseTroubles = []trouble{
 		name: "the documented password", area: operate.AreaDatabase, severity: operate.Risk, vm: "vm1",
 		do:   "mv " + credentialFile + " /root/password; " + inDatabase + `"ALTER ROLE sessionuser PASSWORD 'sessionpass123'"`,
 		undo: "mv /root/password " + credentialFile + "; sessiondbd apply --only database",
-		says: "the documented initial password is in use", remedy: "/etc/credstore/sessionuser.password",
+		says: "the documented initial password is in use", remedy: "/etc/credstore/sessionuser.password", why: "everybody can read it in the documentation",
 	},
 	{
 		name: "a locked table", area: operate.AreaDatabase, severity: operate.Unseen, says: "the table is locked by process",

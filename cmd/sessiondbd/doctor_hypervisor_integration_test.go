@@ -21,6 +21,7 @@ type trouble struct {
 	severity operate.Severity
 	says     string // in what is found
 	remedy   string // in the remedy
+	why      string // in the reason
 	vm, ends string // whose way ends where; without ends it does not
 }
 
@@ -60,7 +61,7 @@ func decodeDiagnosis(t *testing.T, out string) operate.Diagnosis {
 // found is the finding that a trouble asks for.
 func (x trouble) found(d operate.Diagnosis) (operate.Finding, bool) {
 	for _, f := range d.Findings {
-		if f.Area == x.area && f.Severity == x.severity && strings.Contains(f.What, x.says) && strings.Contains(f.Remedy, x.remedy) {
+		if f.Area == x.area && f.Severity == x.severity && strings.Contains(f.What, x.says) && strings.Contains(f.Remedy, x.remedy) && strings.Contains(f.Why, x.why) {
 			return f, true
 		}
 	}
@@ -192,12 +193,12 @@ func TestDoctor(t *testing.T) {
 		}
 		must(t, h, "systemctl", "start", "sessiondbd", "sessiondbd-firewall")
 	})
-	for _, x := range serviceTroubles {
+	for _, x := range slices.Concat(serviceTroubles, bootTroubles) {
 		t.Run(x.name, func(t *testing.T) { x.provoke(t, h) })
 	}
 	// From here on nobody repairs anything but the remedies.
 	must(t, h, "systemctl", "stop", "sessiondbd", "sessiondbd-firewall")
-	for _, x := range slices.Concat(earlyTroubles, slotTroubles) {
+	for _, x := range slices.Concat(earlyTroubles, slotTroubles, mendTroubles) {
 		t.Run(x.name, func(t *testing.T) { x.provoke(t, h) })
 	}
 	lingering := linger(t, h)

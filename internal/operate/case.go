@@ -22,7 +22,9 @@ type Case struct {
 	Config, Secrets error
 	Services        []Service
 	Units           []systemd.UnitState // of PostgreSQL and of our own
+	UnitFiles       map[string]string   // the same, whether they are enabled, by name
 	Oneshots        []systemd.ForeignUnit
+	Root            bool // root has asked: there is nobody who may see more
 
 	Spec         firewall.Spec
 	Rules        firewall.Observation
@@ -43,6 +45,8 @@ type Case struct {
 	Sessions     []Session
 	Slots        *Slots // nil: nobody could look
 	Disks        []Disk
+	Socket       string   // where the server should listen; empty: over the network
+	Sockets      []string // beside it, at which others do, when it does not
 
 	Backup *BackupState // nil: none was ever tried, or it is not ours to read
 	Now    time.Time

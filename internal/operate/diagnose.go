@@ -22,8 +22,13 @@ var why = map[string]string{
 	AreaPostgreSQL: "without it no VM has its sessions",
 }
 
-// look again as somebody who may.
-const asRoot = "sudo sessiondbd doctor"
+// asRoot is to look again as somebody who may, or, where somebody who may has looked, what mends it.
+func (c *Case) asRoot(mends string) string {
+	if c.Root {
+		return mends
+	}
+	return "sudo sessiondbd doctor"
+}
 
 // Diagnose says what is wrong with a host: pure, from what was seen to findings. vm names one network whose way is followed
 // hop by hop, too; empty: none.
@@ -61,7 +66,7 @@ func (c *Case) config(d *Diagnosis) {
 	}
 	switch {
 	case errors.Is(c.Config, fs.ErrPermission):
-		d.find(AreaConfig, Unseen, c.Config.Error(), "without it nobody knows what this host should be", asRoot)
+		d.find(AreaConfig, Unseen, c.Config.Error(), "without it nobody knows what this host should be", c.asRoot("ls -l "+path+"    # root may not read it"))
 	case c.Config != nil:
 		d.find(AreaConfig, Broken, c.Config.Error(),
 			"daemons that run keep the config of before, and do not start with this one; networks, rules and roles were not compared with it",
@@ -71,7 +76,7 @@ func (c *Case) config(d *Diagnosis) {
 	}
 	switch {
 	case errors.Is(c.Secrets, fs.ErrPermission):
-		d.find(AreaSecrets, Unseen, c.Secrets.Error(), "whether the stored password is the configured one is not known", asRoot)
+		d.find(AreaSecrets, Unseen, c.Secrets.Error(), "whether the stored password is the configured one is not known", c.asRoot("ls -l the file named    # root may not read it"))
 	case c.Secrets != nil:
 		d.find(AreaSecrets, Broken, c.Secrets.Error(), "a password that cannot be read is not set; the one of before stays in force", "mend the file named, then: sudo sessiondbd config check && sudo systemctl restart sessiondbd")
 	}
@@ -140,13 +145,17 @@ func (c *Case) planned(d *Diagnosis, p plan.Plan) {
 		case strings.HasPrefix(w.Remedy, "none needed"): // told, and nothing to mend
 		case area == AreaFirewall && c.absentGateway(w.Summary): // found with the networks
 		default:
-			d.find(area, severity, w.Resource+": "+w.Summary, why[area], w.Remedy)
+			reason := why[area]
+			if w.Initial {
+				reason = "everybody can read it in the documentation: whoever reaches the port, from any VM, gets in with it"
+			}
+			d.find(area, severity, w.Resource+": "+w.Summary, reason, w.Remedy)
 		}
 	}
 }
 
 func because(area, reason string) string {
-	if reason == "" || area == AreaUnits {
+	if reason == "" {
 		return why[area]
 	}
 	return reason + "; " + why[area]
@@ -174,7 +183,7 @@ func (c *Case) unobserved(d *Diagnosis, f plan.Failure) {
 	}
 	switch {
 	case errors.Is(f.Err, firewall.ErrNotPermitted), postgres.ClassOf(f.Err) == postgres.NotPermitted, errors.Is(f.Err, fs.ErrPermission):
-		d.find(area, Unseen, f.Err.Error(), "it could not be looked at as this user: "+why[area], asRoot)
+		d.find(area, Unseen, f.Err.Error(), "it could not be looked at as this user: "+why[area], c.asRoot(shutOutRemedy(f.Err)))
 	case area == AreaDatabase && c.shut():
 		d.find(area, Broken, f.Err.Error(), "no VM has its sessions; schema, roles and pg_hba.conf could not be looked at", c.alterDatabase("ALLOW_CONNECTIONS true"))
 	case errors.Is(f.Err, firewall.ErrMissing):
@@ -184,6 +193,22 @@ func (c *Case) unobserved(d *Diagnosis, f plan.Failure) {
 	default:
 		d.find(area, Unseen, f.Resource+": "+f.Err.Error(), why[area], "sudo journalctl -u sessiondbd -u 'postgresql*' -n 50")
 	}
+}
+
+// shutOutRemedy is what lets root's own doctor look.
+func shutOutRemedy(err error) string {
+	var e *postgres.Error
+	switch {
+	case errors.Is(err, firewall.ErrNotPermitted):
+		return "run it where root has CAP_NET_ADMIN, with the legacy iptables CAP_NET_RAW too: on the host itself, in no container"
+	case errors.As(err, &e) && e.Code == "28P01":
+		return "mend the password, or the user, of database.url in the config, then: sudo sessiondbd config check && sudo sessiondbd doctor"
+	case errors.As(err, &e) && e.Code == "28000":
+		return "put first into pg_hba.conf: local  all  postgres  peer    # then: sudo systemctl reload postgresql; or give database.url in the config a user who may log in"
+	case errors.As(err, &e):
+		return "database.os_user in the config has to be a user who may open the server's socket, and database.url has to name a superuser; then: sudo sessiondbd doctor"
+	}
+	return "see what the path named belongs to: user postgres (database.os_user in the config) has to be able to read it"
 }
 
 // down says whether PostgreSQL does not answer at all.

@@ -2,6 +2,8 @@ package operate
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"sessiondbd/internal/firewall"
 	"sessiondbd/internal/plan"
@@ -9,14 +11,12 @@ import (
 	"sessiondbd/internal/server"
 )
 
-type warning = plan.Warning
-
 // listener is PostgreSQL at the gateway.
 func (c *Case) listener(w *Way, n firewall.Network) {
 	at := fmt.Sprintf("%s:%d", n.Gateway, c.Spec.Port)
 	remedy := fmt.Sprintf("sudo sessiondbd plan --only database; sudo ss -ltnp 'sport = :%d'", c.Spec.Port)
 	if c.down() {
-		remedy = "sudo systemctl start postgresql"
+		remedy = c.revive()
 	}
 	switch err, called := c.Answers[n.Gateway]; {
 	case !called:
@@ -33,7 +33,7 @@ func (c *Case) listener(w *Way, n firewall.Network) {
 
 // login is what PostgreSQL asks of one role: the line of pg_hba.conf, the role, its password, its connections.
 func (c *Case) login(w *Way, j server.Judgement) {
-	const apply = "sudo sessiondbd apply --only database    # first, to see every line: sudo sessiondbd plan"
+	apply := "sudo sessiondbd apply --only database    # first, to see every line: sudo sessiondbd plan"
 	switch {
 	case !j.Served:
 		w.add(AreaHBA, Ends, j.Role+": "+j.Cause, apply)
@@ -68,11 +68,57 @@ func (c *Case) login(w *Way, j server.Judgement) {
 	default:
 		w.add("connections", Passes, saw, "")
 	}
-	if c.Schema == 0 {
+	what, settle := c.refused()
+	table := slices.ContainsFunc(c.Roles.Objects, func(e role.Entry) bool { return e.Kind == "table" })
+	switch {
+	case what != "" && (c.Schema == 0 || !table):
+		w.add("schema", Ends, what, settle)
+	case c.Schema == 0:
 		w.add("schema", Ends, "there is no schema that sessiondbd knows", apply)
-	} else {
+	case what != "":
+		w.add("schema", Doubt, what, settle)
+	default:
 		w.add("schema", Passes, fmt.Sprintf("%04d", c.Schema), "")
 	}
+	if table {
+		c.rights(w, j.Role, apply)
+	}
+}
+
+// rights are what the role lacks of what its access level includes: a pass would grant it, and neither PUBLIC nor another grantor has.
+func (c *Case) rights(w *Way, name, apply string) {
+	var lacks []string
+	for _, ch := range c.DatabasePlan.Report().Changes {
+		if ch.Resource == "grants/"+name && ch.Action == plan.Create && !c.granted(name, ch.Field) {
+			lacks = append(lacks, ch.Field)
+		}
+	}
+	if len(lacks) > 0 {
+		w.add("rights", Ends, name+" lacks "+strings.Join(lacks, ", "), apply)
+	} else {
+		w.add("rights", Passes, name+" has what its access level includes", "")
+	}
+}
+
+// granted says whether a right stands although the plan has a grant of it: from somebody else than the owner, or to everybody.
+func (c *Case) granted(name, field string) bool {
+	return slices.ContainsFunc(slices.Concat(c.Roles.Database, c.Roles.Objects), func(e role.Entry) bool {
+		on := e.Kind + " " + e.Name
+		if e.Kind == "table" {
+			on = e.Name
+		}
+		return (e.Grantee == name || e.Grantee == "") && e.Column == "" && field == e.Privilege+" on "+on
+	})
+}
+
+// refused is what keeps the database or its table from being made or mended; empty: nothing.
+func (c *Case) refused() (what, remedy string) {
+	for _, r := range c.DatabasePlan.Report().Refusals {
+		if r.Resource == "database/"+c.ServerWant.Database || r.Resource == "schema/session" {
+			return r.Resource + ": " + r.Summary, r.Remedy
+		}
+	}
+	return "", ""
 }
 
 // password says what the VM has to know, as far as that can be told.

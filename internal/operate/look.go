@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"sessiondbd/internal/postgres"
@@ -101,21 +98,4 @@ func UsageQueries(database string, into *Usage) []postgres.Query {
 			}
 		},
 	}}
-}
-
-// MeasureDisk says how much is free where path lies or, while it does not exist, would lie. On a server's own host only.
-func MeasureDisk(path, what string, need int64) Disk {
-	k := Disk{Path: path, For: what, Need: need}
-	var s syscall.Statfs_t
-	for {
-		k.Err = syscall.Statfs(path, &s)
-		if !errors.Is(k.Err, fs.ErrNotExist) || path == filepath.Dir(path) {
-			break
-		}
-		path = filepath.Dir(path)
-	}
-	if k.Err == nil {
-		k.Free = int64(s.Bavail) * s.Bsize
-	}
-	return k
 }

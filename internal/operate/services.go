@@ -2,6 +2,8 @@ package operate
 
 import (
 	"fmt"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,7 +16,7 @@ func (c *Case) services(d *Diagnosis) {
 	for _, s := range c.Services {
 		switch {
 		case s.Err != nil:
-			d.find(AreaServices, Unseen, fmt.Sprintf("%s: %v", s.Unit, s.Err), "whether it runs, and what it verified last, is not known", asRoot)
+			d.find(AreaServices, Unseen, fmt.Sprintf("%s: %v", s.Unit, s.Err), "whether it runs, and what it verified last, is not known", c.asRoot("sudo systemctl restart "+strings.TrimSuffix(s.Unit, ".service")+"    # which writes it anew"))
 		case !s.Running:
 			d.find(AreaServices, Risk, s.Unit+" does not run"+stateOf(c.Units, s.Unit), c.idle(s), c.startRemedy(s))
 		case s.Paused:
@@ -22,6 +24,7 @@ func (c *Case) services(d *Diagnosis) {
 		default:
 			running = append(running, s.Unit)
 		}
+		c.atBoot(d, s)
 		if s.Running && s.Reload != "" {
 			d.find(AreaServices, Broken, s.Unit+" has refused the config on disk: "+s.Reload, "the one of before is in force, and a restart would fail",
 				"sudo sessiondbd config check && sudo systemctl reload "+strings.TrimSuffix(s.Unit, ".service"))
@@ -29,6 +32,18 @@ func (c *Case) services(d *Diagnosis) {
 	}
 	if len(running) > 0 {
 		d.look(AreaServices, strings.Join(running, ", ")+" running")
+	}
+}
+
+// atBoot tells of a daemon that runs and would not after a boot. Where units are linked otherwise, as on NixOS, none is disabled.
+func (c *Case) atBoot(d *Diagnosis, s Service) {
+	name, state := strings.TrimSuffix(s.Unit, ".service"), c.UnitFiles[s.Unit]
+	switch {
+	case !s.Running:
+	case systemd.Masked(state):
+		d.find(AreaServices, Risk, s.Unit+" runs, and does not start at the next boot (it is masked)", c.idle(s), "sudo systemctl unmask "+name+" && sudo systemctl enable "+name)
+	case state == "disabled":
+		d.find(AreaServices, Risk, s.Unit+" runs, and does not start by itself at the next boot (it is disabled)", c.idle(s), "sudo systemctl enable "+name)
 	}
 }
 
@@ -44,6 +59,9 @@ func (c *Case) startRemedy(s Service) string {
 	start := "sudo systemctl enable --now " + name
 	if systemd.Failed(c.Units, s.Unit) {
 		start = "sudo systemctl restart " + name + "    # why it failed: sudo journalctl -u " + name + " -n 30"
+	}
+	if systemd.Masked(c.UnitFiles[s.Unit]) {
+		return "sudo systemctl unmask " + name + " && " + start
 	}
 	if c.Config != nil || c.Secrets != nil {
 		return "sudo sessiondbd config check && sudo systemctl restart " + name
@@ -85,24 +103,49 @@ func (c *Case) postgresql(d *Diagnosis) {
 		return
 	}
 	var units []string
-	remedy := "sudo systemctl start postgresql"
 	for _, u := range c.Units {
-		if !strings.HasPrefix(u.Name, "postgresql") {
-			continue
-		}
-		units = append(units, u.Name+" is "+u.Active)
-		switch {
-		case u.Active == "failed" || u.Active == "activating":
-			remedy = fmt.Sprintf("sudo systemctl restart %s    # why it is not up: sudo journalctl -u %s -n 30", u.Name, u.Name)
-		case u.Active == "active" && strings.Contains(u.Name, "@"):
-			remedy = fmt.Sprintf("pg_lsclusters; sudo journalctl -u %s -n 30    # compare with database.url in the config", u.Name)
+		if strings.HasPrefix(u.Name, "postgresql") {
+			units = append(units, u.Name+" is "+u.Active)
 		}
 	}
 	if len(units) > 0 {
 		what += " [" + strings.Join(units, ", ") + "]"
 	}
-	d.find(AreaPostgreSQL, Broken, what, why[AreaPostgreSQL]+"; schema, roles and pg_hba.conf could not be looked at", remedy)
+	if len(c.Sockets) > 0 {
+		what += "; a server listens at " + strings.Join(c.Sockets, ", ")
+	}
+	d.find(AreaPostgreSQL, Broken, what, why[AreaPostgreSQL]+"; schema, roles and pg_hba.conf could not be looked at", c.revive())
 }
+
+// revive is what brings a server up that does not answer.
+func (c *Case) revive() string {
+	remedy := "sudo systemctl start postgresql"
+	for _, u := range c.Units {
+		switch {
+		case !strings.HasPrefix(u.Name, "postgresql"):
+		case u.Active == "failed" || u.Active == "activating":
+			return fmt.Sprintf("sudo systemctl restart %s    # why it is not up: sudo journalctl -u %s -n 30", u.Name, u.Name)
+		case u.Active == "inactive" && strings.Contains(u.Name, "@"): // starting what all hang on starts none that is left
+			remedy = "sudo systemctl start " + u.Name
+		case u.Active == "active" && strings.Contains(u.Name, "@"):
+			remedy = fmt.Sprintf("pg_lsclusters; sudo journalctl -u %s -n 30    # compare with database.url in the config", u.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.UnitFiles)) {
+		if strings.HasPrefix(name, "postgresql") && systemd.Masked(c.UnitFiles[name]) {
+			return fmt.Sprintf("sudo systemctl unmask %s && sudo systemctl start %s", name, name)
+		}
+	}
+	if len(c.Sockets) > 0 {
+		have, want := portOf(c.Sockets[0]), portOf(c.Socket)
+		return fmt.Sprintf("sudo -u postgres psql -p %s -c 'SHOW config_file'    # if it is the right server: port = %s there, then: sudo systemctl restart postgresql\n"+
+			"# to keep port %s: database.url with port=%s and firewall.port: %s in the config, then: sudo systemctl reload sessiondbd sessiondbd-firewall", have, want, have, have, have)
+	}
+	return remedy
+}
+
+// portOf is the number in the name of a socket.
+func portOf(socket string) string { return strings.TrimPrefix(filepath.Ext(socket), ".") }
 
 // oneshots tells of the scripts of before where the plan could not.
 func (c *Case) oneshots(d *Diagnosis) {

@@ -52,15 +52,6 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Disk is a file system that something has to fit into.
-type Disk struct {
-	Path string // a folder; while it does not exist, the nearest one above it was measured
-	For  string // what has to fit
-	Free int64  // in bytes, for the database's user
-	Need int64  // in bytes, at most
-	Err  error
-}
-
 // backupAge is the newest backup's at which somebody should ask why: two of the documentation's nights.
 const backupAge = 48 * time.Hour
 
@@ -107,19 +98,4 @@ func (c *Case) restorer(d *Diagnosis) {
 	}
 	d.find(AreaBackups, Risk, Restorer+", the role that executes a dump, cannot log in from this host", "no backup can be restored, or tested",
 		fmt.Sprintf("put %s: host  all  %s  127.0.0.1/32  scram-sha-256    # then sudo -u postgres psql -c 'SELECT pg_reload_conf()'", place, Restorer))
-}
-
-// disk tells where a backup, or a restore beside the database, would not fit.
-func (c *Case) disk(d *Diagnosis) {
-	for _, k := range c.Disks {
-		switch {
-		case k.Err != nil:
-			d.find(AreaDisk, Unseen, fmt.Sprintf("%s: %v", k.Path, k.Err), "whether "+k.For+" fits is not known", asRoot)
-		case k.Free < k.Need:
-			d.find(AreaDisk, Risk, fmt.Sprintf("%s has %s free; %s may need %s", k.Path, Size(k.Free), k.For, Size(k.Need)), "it would stop halfway for want of space",
-				"df -h "+k.Path+"    # make room there, or mount a larger file system")
-		default:
-			d.look(AreaDisk, fmt.Sprintf("%s has %s free; %s needs at most %s", k.Path, Size(k.Free), k.For, Size(k.Need)))
-		}
-	}
 }

@@ -2,7 +2,6 @@ package operate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"sessiondbd/internal/firewall"
@@ -70,7 +69,7 @@ func (c *Case) way(vm string) *Way {
 		case c.crowded():
 			w.add("connections", Ends, "every connection of the server is in use, those that are kept for administrators too", crowd)
 		case !c.serverSeen():
-			w.add(AreaHBA, NotSeen, "PostgreSQL could not be asked for it, for its roles and limits", asRoot)
+			w.add(AreaHBA, NotSeen, "PostgreSQL could not be asked for it, for its roles and limits", c.asRoot("settle what is found of PostgreSQL and the database, then: sudo sessiondbd doctor --vm "+vm))
 		case roles == 0:
 			w.add("role", Ends, "no role of the config may come from "+vm, "name it below roles[].networks in the config, then: sudo systemctl reload sessiondbd")
 		}
@@ -141,7 +140,7 @@ func (c *Case) passage(w *Way, n firewall.Network) {
 		return
 	}
 	if !c.rulesSeen() {
-		w.add("guard", NotSeen, "the rules could not be read", asRoot)
+		w.add("guard", NotSeen, "the rules could not be read", c.asRoot("settle what is found of the firewall, then: sudo sessiondbd doctor --vm "+n.Name))
 		return
 	}
 	apply := "sudo sessiondbd apply --only firewall"
@@ -192,11 +191,13 @@ func (c *Case) others(w *Way, p firewall.Passage, n firewall.Network) {
 }
 
 // warned is the remedy that the plan has for a chain of others which drops VMs.
-func (c *Case) warned(b firewall.BaseChain) string {
+func (c *Case) warned(b firewall.BaseChain) (remedy string) {
 	for _, r := range c.FirewallPlan.Resources {
-		if i := slices.IndexFunc(r.Warnings, func(w warning) bool { return w.Impairs && strings.HasPrefix(w.Summary, "chain "+b.String()+" ") }); i >= 0 {
-			return r.Warnings[i].Remedy
+		for _, w := range r.Warnings {
+			if w.Impairs && strings.HasPrefix(w.Summary, "chain "+b.String()+" ") && remedy == "" {
+				remedy = w.Remedy
+			}
 		}
 	}
-	return asRoot
+	return remedy
 }
