@@ -21,6 +21,9 @@ const harmless = `SELECT r.rolname, NOT EXISTS (SELECT FROM pg_catalog.pg_roles 
 // GiveBack gives to roles what was theirs in the database that a dump is of, in place of the owner, who has got all of it. What
 // it does not is returned, a note a role. c is an administrator's connection to the fresh database, which nobody else is in.
 func (b Beside) GiveBack(ctx context.Context, c *postgres.Conn, owner string, all []Belonging) (notes []string, err error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
 	byRole := map[string][]Belonging{}
 	for _, o := range all {
 		byRole[o.Role] = append(byRole[o.Role], o)
