@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -106,12 +107,14 @@ func TestBackupLockedOut(t *testing.T) {
 	do("ROLLBACK PREPARED 'left'")
 	do("BEGIN; SELECT FROM session")
 	waiter := s.dial("sessiondb")
-	go func() {
+	var waits sync.WaitGroup
+	waits.Go(func() {
 		_, _ = waiter.Exec(t.Context(), "BEGIN; LOCK TABLE session IN ACCESS EXCLUSIVE MODE; ROLLBACK").ReadAll()
-	}()
+	})
 	eventually(t, "one waits", 5*time.Second, func() bool { return s.sql("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted") == "1" })
 	locked("who waits", "active", fmt.Sprintf("SELECT pg_terminate_backend(%d)", waiter.PID()))
 	do("ROLLBACK")
+	waits.Wait()
 	eventually(t, "a backup", 10*time.Second, func() bool { return s.inProcess("backup").code == exitOK })
 	if strings.Contains(s.read("state/backup.json"), "locked") {
 		t.Error("an alarm was raised")

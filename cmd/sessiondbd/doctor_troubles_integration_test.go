@@ -37,6 +37,16 @@ var serviceTroubles = []trouble{
 		says: "sessiondbd-firewall.service does not run (failed)", remedy: "sudo systemctl restart sessiondbd-firewall    # why",
 	},
 	{
+		name: "a nightly prune that failed", area: operate.AreaServices, severity: operate.Risk,
+		do:   withConfig("retention: {status: pending}") + "systemctl start sessiondbd-prune || true\n" + noConfig,
+		says: "sessiondbd-prune.service failed when it last ran", remedy: "sudo systemctl start sessiondbd-prune",
+	},
+	{
+		name: "a weekly test of the backups that failed", area: operate.AreaServices, severity: operate.Risk,
+		do:   withConfig("backup: {keep: none}") + "systemctl start sessiondbd-backup-verify || true\n" + noConfig,
+		says: "sessiondbd-backup-verify.service failed when it last ran", remedy: "sudo systemctl start sessiondbd-backup-verify",
+	},
+	{
 		name: "paused", do: "sessiondbd pause", area: operate.AreaServices, severity: operate.Risk, says: "sessiondbd.service is paused until", remedy: "sudo sessiondbd resume",
 	},
 	{

@@ -36,6 +36,7 @@ func Diagnose(c *Case, vm string) Diagnosis {
 	var d Diagnosis
 	c.config(&d)
 	c.services(&d)
+	c.upkeep(&d)
 	c.postgresql(&d)
 	if c.Config == nil {
 		c.networks(&d)

@@ -35,6 +35,18 @@ func (c *Case) services(d *Diagnosis) {
 	}
 }
 
+// upkeep tells of what runs by a timer, and failed when it last did. A backup that failed, or is not fit, is found with the backups.
+func (c *Case) upkeep(d *Diagnosis) {
+	for _, u := range [][2]string{
+		{"sessiondbd-prune", "old sessions go on being kept"},
+		{"sessiondbd-backup-verify", "whether the newest backup could be restored is not known"},
+	} {
+		if systemd.Failed(c.Units, u[0]+".service") && (u[0] == "sessiondbd-prune" || !c.Backup.Trouble()) {
+			d.find(AreaServices, Risk, u[0]+".service failed when it last ran", u[1], "sudo journalctl -u "+u[0]+" -n 30; sudo systemctl start "+u[0])
+		}
+	}
+}
+
 // atBoot tells of a daemon that runs and would not after a boot. Where units are linked otherwise, as on NixOS, none is disabled.
 func (c *Case) atBoot(d *Diagnosis, s Service) {
 	name, state := strings.TrimSuffix(s.Unit, ".service"), c.UnitFiles[s.Unit]
