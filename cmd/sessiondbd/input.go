@@ -18,8 +18,8 @@ const fileEnv = "SESSIONDBD_FILE_FD"
 // standardInput is what it is called as a FILE.
 const standardInput = "-"
 
-// openInput opens the file that a command is about, or takes it as it is handed over, open and by root perhaps. Of a pipe that delivers nothing neither
-// opening nor reading outlasts the context.
+// openInput opens the file that a command is about, or takes it as it is handed over, open and by root perhaps. Of a pipe that
+// delivers nothing neither opening nor reading outlasts the context.
 func openInput(ctx context.Context, path string) (f *os.File, handed bool, err error) {
 	switch fd, err := strconv.Atoi(os.Getenv(fileEnv)); {
 	case err == nil:

@@ -82,18 +82,34 @@ func (f PauseFile) End() (was bool, err error) {
 // errPause is a file that cannot be understood.
 var errPause = errors.New("does not hold a pause: it was cut off or edited")
 
+func (f PauseFile) read() (p pause, err error) {
+	b, err := os.ReadFile(f.Path)
+	if err != nil {
+		return p, fmt.Errorf("pause: %w", err)
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return p, fmt.Errorf("pause: %s %w", f.Path, errPause)
+	}
+	return p, nil
+}
+
+// By is who began the pause that the file holds; empty: nobody that could be told.
+func (f PauseFile) By() string {
+	p, err := f.read()
+	if err != nil {
+		return ""
+	}
+	return p.By
+}
+
 // Left says how long a pause still lasts, and whether there is one.
 func (f PauseFile) Left() (left time.Duration, paused bool, err error) {
-	b, err := os.ReadFile(f.Path)
+	p, err := f.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("pause: %w", err)
-	}
-	var p pause
-	if err := json.Unmarshal(b, &p); err != nil {
-		return 0, false, fmt.Errorf("pause: %s %w", f.Path, errPause)
+		return 0, false, err
 	}
 	now, err := systemd.SinceBoot()
 	if err != nil {

@@ -100,32 +100,25 @@ func (b Backups) Clear() error {
 	return nil
 }
 
-// is says whether a file belongs to a backup, whole or not.
-func (b Backups) is(file string) bool {
+// part says which backup a file belongs to, whole or not, by the time in its name, and what of it the file is; empty: none.
+func (b Backups) part(file string) (at, end string) {
 	stamp, ours := strings.CutPrefix(strings.TrimPrefix(file, "."), b.Database+"-")
 	for _, end := range []string{dumpEnd, dumpEnd + partialEnd, sumEnd, rolesEnd, contentEnd} {
 		if at, is := strings.CutSuffix(stamp, end); ours && is && backupStamp().MatchString(at) {
-			return true
+			return at, end
 		}
 	}
-	return false
+	return "", ""
 }
 
 // leftover says whether a file is a part of a backup whose dump never got its name, or lost it.
 func (b Backups) leftover(file string) bool {
-	stamp, ours := strings.CutPrefix(strings.TrimPrefix(file, "."), b.Database+"-")
-	if !ours {
+	at, end := b.part(file)
+	if end == "" || end == dumpEnd {
 		return false
 	}
-	for _, end := range []string{dumpEnd + partialEnd, sumEnd, rolesEnd, contentEnd} {
-		at, is := strings.CutSuffix(stamp, end)
-		if !is || !backupStamp().MatchString(at) {
-			continue
-		}
-		_, err := os.Lstat(b.Path(b.Database + "-" + at))
-		return end == dumpEnd+partialEnd || errors.Is(err, fs.ErrNotExist)
-	}
-	return false
+	_, err := os.Lstat(b.Path(b.Database + "-" + at))
+	return end == dumpEnd+partialEnd || errors.Is(err, fs.ErrNotExist)
 }
 
 // Finish gives a dump that lies under its partial name its place, with what belongs to it, all of it on the disk.

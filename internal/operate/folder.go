@@ -51,7 +51,7 @@ func (b Backups) other() (string, error) {
 		return "", err
 	}
 	for _, e := range entries {
-		if !b.is(e.Name()) && e.Name() != "lost+found" {
+		if _, end := b.part(e.Name()); end == "" && e.Name() != "lost+found" {
 			return e.Name(), nil
 		}
 	}
