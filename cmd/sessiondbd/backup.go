@@ -150,7 +150,7 @@ func (a *app) newBackup(ctx context.Context, s setup, b operate.Backups) (name s
 	c, err := a.writeBackup(guarded, d, session, b, name)
 	if err = unblocked(over(err)); err != nil {
 		_ = os.Remove(b.Partial(name))
-		return "", fmt.Errorf("the backup was not written; those before are as they were: %w", err)
+		return "", fmt.Errorf("the backup was not written; those before are as they were: %w", serverGone(ctx, session, err))
 	}
 	return name, a.keep(b, s.cfg.Backup.Keep, operate.BackupDone{At: begin, Name: name, Bytes: c.Bytes, Sessions: c.Sessions})
 }
@@ -194,9 +194,7 @@ func (a *app) writeBackup(ctx context.Context, d *databaseHost, session *postgre
 	old := syscall.Umask(0o077)
 	stop := a.progress(func() string { return grown(b.Partial(name)) })
 	job := dump.Job{Env: d.target.ClientEnv(b.Database), Snapshot: snap.ID, To: b.Partial(name), Major: session.Version() / 10000}
-	if err = job.Write(ctx); err != nil && ctx.Err() == nil {
-		err = serverGone(ctx, session, err)
-	}
+	err = job.Write(ctx)
 	stop()
 	syscall.Umask(old)
 	if err == nil {
@@ -214,14 +212,20 @@ func (a *app) writeBackup(ctx context.Context, d *databaseHost, session *postgre
 	return c, err
 }
 
-// serverGone looks whether the server has gone away under pg_dump: it tells whoever is connected when it ends.
+// serverGone says of an error that came with the server's end that it did, whoever noticed first: pg_dump, which says it in words of its
+// own, or we, who look at a connection meanwhile. A server that ends tells whoever is connected, so that session knows.
 func serverGone(ctx context.Context, session *postgres.Conn, err error) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if _ = session.WaitForNotification(ctx); session.Dead() {
-		return postgres.NewError(postgres.Unavailable, "PostgreSQL was stopped or restarted meanwhile: "+err.Error())
+	gone := postgres.ClassOf(err) == postgres.Unavailable
+	if !gone && postgres.ClassOf(err) == postgres.Other && ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		_ = session.WaitForNotification(ctx)
+		gone = session.Dead()
 	}
-	return err
+	if !gone {
+		return err
+	}
+	return postgres.NewError(postgres.Unavailable, "PostgreSQL was stopped or restarted meanwhile: "+err.Error())
 }
 
 // grown says how much of a dump there is.

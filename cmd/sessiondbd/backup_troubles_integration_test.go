@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -220,15 +221,24 @@ func TestBackupNotTested(t *testing.T) {
 	untested("PostgreSQL is away", exitUnavailable, "not running")
 }
 
-// A server that stops under pg_dump is one that is away: it is tried again.
+// A server that stops under pg_dump is one that is away: it is tried again. Either pg_dump notices first, or we do.
 func TestBackupServerStops(t *testing.T) {
 	t.Parallel()
 	s := backupSite(t, "")
 	s.sql("sessiondb", "INSERT INTO session (messages) SELECT to_jsonb(repeat(md5(n::text), 100)) FROM generate_series(1, 100000) n")
-	for how, stop := range map[string]func(context.Context) error{"stopped": s.Stop, "crashed": s.Crash} {
-		stopped := make(chan result)
+	stunned := func(ctx context.Context) error {
+		if out, err := exec.CommandContext(ctx, "pkill", "-STOP", "-f", "--", "--file="+s.path("backups/")).CombinedOutput(); err != nil {
+			return fmt.Errorf("pkill: %w: %s", err, out)
+		}
+		return s.Crash(ctx)
+	}
+	for how, stop := range map[string]func(context.Context) error{"stopped": s.Stop, "crashed": s.Crash, "crashed, and pg_dump is the last to know": stunned} {
+		stopped := make(chan result, 1)
 		go func() { stopped <- s.run("backup") }()
 		eventually(t, "pg_dump writes", 20*time.Second, func() bool {
+			if len(stopped) > 0 {
+				t.Fatalf("before it was %s: %+v", how, <-stopped)
+			}
 			return s.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY public.session %'") == "1"
 		})
 		s.must(stop(t.Context()))

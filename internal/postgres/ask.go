@@ -79,7 +79,10 @@ func (c *Conn) ask(ctx context.Context, queries []Query) error {
 			p.SendFlushRequest()
 		}
 	}
-	err := p.Sync()
+	var err error
+	if sent := p.Sync(); sent != nil { // the connection had ended already
+		err = queryError(sent)
+	}
 	for i := 0; err == nil && i < len(queries); i++ {
 		q := queries[i]
 		if fresh[i] != "" {

@@ -179,6 +179,26 @@ func TestStandingConnectionSurvivesARestart(t *testing.T) {
 }
 
 // A server that stands still accepts connections and never answers.
+// Whoever asks on a connection whose server has ended, and may not have noticed, is told that PostgreSQL is away.
+func TestADeadConnectionIsClassed(t *testing.T) {
+	c, tg := withDatabase(t, lab.ClusterOptions{})
+	conn, err := tg.ConnectSession(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseSoon()
+	if err := c.Crash(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"unnoticed", "noticed"} {
+		var got []number
+		err := conn.Ask(t.Context(), []Query{{Name: "a constant", SQL: "SELECT 7 AS n", Into: &got}})
+		if ClassOf(err) != Unavailable || !conn.Dead() {
+			t.Errorf("%s: %v, class %v, dead %v", when, err, ClassOf(err), conn.Dead())
+		}
+	}
+}
+
 func TestLooksEndWhenTheServerHangs(t *testing.T) {
 	c, tg := withDatabase(t, lab.ClusterOptions{})
 	o := NewObserver(tg)
