@@ -225,7 +225,7 @@ func TestBackupNotTested(t *testing.T) {
 func TestBackupServerStops(t *testing.T) {
 	t.Parallel()
 	s := backupSite(t, "")
-	s.sql("sessiondb", "INSERT INTO session (messages) SELECT to_jsonb(repeat(md5(n::text), 100)) FROM generate_series(1, 100000) n")
+	s.sql("sessiondb", "INSERT INTO session (messages) SELECT to_jsonb(repeat(md5(n::text), 100)) FROM generate_series(1, 100000) n; CHECKPOINT")
 	stunned := func(ctx context.Context) error {
 		if out, err := exec.CommandContext(ctx, "pkill", "-STOP", "-f", "--", "--file="+s.path("backups/")).CombinedOutput(); err != nil {
 			return fmt.Errorf("pkill: %w: %s", err, out)
