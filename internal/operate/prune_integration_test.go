@@ -109,7 +109,7 @@ func (s *stage) fill(rows []row) {
 		}
 		fmt.Fprintf(&b, "('%s',%s,%s,now()-interval '%s',to_jsonb(repeat('x',%d)))", uuid(r.id), parent, status, age, 10+i%400)
 	}
-	b.WriteString("; ALTER TABLE public.session ENABLE TRIGGER ALL")
+	b.WriteString("; ALTER TABLE public.session ENABLE TRIGGER ALL; ANALYZE public.session")
 	s.sql(b.String())
 }
 

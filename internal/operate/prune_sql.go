@@ -8,8 +8,10 @@ import (
 // Which rows are meant is asked with the same words everywhere: :row is the table's alias, $1 the statuses, $2 the time.
 const meant = `(:row.inbox_status = ANY ($1::public.inbox_status_enum[]) AND :row.created_at < $2::timestamptz)`
 
-// hasChild: a row that is its own parent stands in nobody's way. What else keeps a row is another table's, see keeper.
-const hasChild = `EXISTS (SELECT FROM public.session c WHERE c.parent = :row.id AND c.id <> :row.id)`
+// hasChild: a row that is its own parent stands in nobody's way. What else keeps a row is another table's, see keeper. OFFSET keeps it a
+// question for each row, and no join: where one parent has most of the table for children, the planner takes it for one of everything with
+// everything, whose time goes with the square of the rows.
+const hasChild = `EXISTS (SELECT FROM public.session c WHERE c.parent = :row.id AND c.id <> :row.id OFFSET 0)`
 
 // stretchSQL deletes batch after batch on the server, each in a transaction of its own, until its time is over, it has gone over
 // its share of blocks, or a batch fails. A round trip or a rest after each batch wakes up so many that writers of other rows wait
@@ -20,6 +22,8 @@ const hasChild = `EXISTS (SELECT FROM public.session c WHERE c.parent = :row.id 
 // long batches take and how dense what is stale lies: it shrinks at once, and grows by half at most. What a batch costs depends on
 // both, for its blocks are read even if few of their rows go; few rows tell little of what rows cost. It has as many blocks as
 // hold four fifths of its rows: one that is full has to be followed by another over the same blocks.
+//
+// A batch of rows with all who are below them is begun with a share of what it may take: that it was too much shows only afterwards.
 //
 // Columns that others have added may have any name: ours are named with their table. No text is cast into the type of the status, nor
 // that into text: who owned it may have made the cast.
@@ -40,6 +44,8 @@ DECLARE
 	high int8;
 	blocks int8 := o->>'blocks';
 	most int8 := o->>'rows';
+	share float8 := 1;
+	part int8;
 	batches int8 := o->>'batches';
 	began timestamptz;
 	scale float8;
@@ -55,8 +61,9 @@ BEGIN
 		began := clock_timestamp();
 		low := CASE WHEN up THEN next ELSE greatest(last, next - blocks) END;
 		high := CASE WHEN up THEN least(last, next + blocks) ELSE next END;
+		part := most;
 		BEGIN
-			places := ARRAY({places});
+			{take}
 			DELETE FROM ONLY public.session s WHERE s.ctid = ANY (places) AND {s};
 			GET DIAGNOSTICS n = ROW_COUNT;
 			SET CONSTRAINTS ALL IMMEDIATE;
@@ -64,10 +71,10 @@ BEGIN
 			why := SQLSTATE;
 		END;
 		IF why = '' THEN
-			seen := cardinality(places);
 			deleted := deleted + n;
-			doubt := doubt OR n < seen;
-			IF seen < most OR n = 0 THEN
+			doubt := doubt OR n < cardinality(places);
+			IF seen < part OR n * 2 < part THEN
+				doubt := doubt OR seen = part;
 				next := CASE WHEN up THEN high ELSE low END;
 				batches := batches - 1;
 			END IF;
@@ -77,26 +84,48 @@ BEGIN
 		COMMIT;
 		EXIT WHEN next = last OR batches = 0 OR why <> '' OR clock_timestamp() > until;
 		scale := least(1.5, goal / greatest(extract(epoch FROM clock_timestamp() - began), 1e-6));
-		blocks := least(floor(blocks * scale) + 1, CASE WHEN seen = most THEN blocks * 2 / 3 ELSE most * 4 / 5 * blocks / greatest(1, seen) END);
+		blocks := least(floor(blocks * scale) + 1, CASE WHEN seen = part THEN blocks * 2 / 3 ELSE part * 4 / 5 * blocks / greatest(1, seen) END);
 		blocks := least(greatest(1, blocks), {most blocks});
-		IF seen * 2 >= most THEN
+		IF seen * 2 >= part THEN
 			most := least(greatest({least rows}, most * scale), {most rows});
 		END IF;
 	END LOOP;
 END $do$`
 
-// Which rows of a stretch's blocks a batch takes.
+// Which rows a batch takes: their places, and how many were seen of those of the stretch's blocks that are meant.
 const (
-	inBlocks = `SELECT v.ctid FROM ONLY public.session v WHERE v.ctid >= format('(%s,0)', low)::tid AND v.ctid < format('(%s,0)', high)::tid AND {v}`
-	someOf   = ` ORDER BY v.ctid {order} LIMIT most`
-	isLeaf   = ` AND NOT {child v} AND NOT {kept v}`
+	inBlocks = ` FROM ONLY public.session v WHERE v.ctid >= format('(%s,0)', low)::tid AND v.ctid < format('(%s,0)', high)::tid AND {v}{also}`
+	isChild  = ` AND v.parent IS NOT NULL`
+	someOf   = ` ORDER BY v.ctid {order} LIMIT part`
+	places   = `places := ARRAY(SELECT v.ctid` + inBlocks
+	leaves   = places + ` AND NOT {child v} AND NOT {kept v}` + someOf
+	seen     = `); seen := cardinality(places);`
 
-	// swiftPlaces leaves it to foreign keys to look for who keeps a row: one who does fails the batch, which is then tried otherwise.
-	swiftPlaces = inBlocks + someOf
-	// leafPlaces are only of leaves.
-	leafPlaces = inBlocks + isLeaf + someOf
-	// carefulPlaces are only of leaves that nobody holds. To lock them first costs half as much again.
-	carefulPlaces = inBlocks + isLeaf + someOf + ` FOR UPDATE OF v SKIP LOCKED`
+	// takeSwiftly leaves it to foreign keys to look for who keeps a row: one who does fails the batch, which is then tried otherwise.
+	takeSwiftly = places + someOf + seen
+	// takeKin takes rows in the blocks with those below them, wherever they lie, but not who has somebody below who stays. If they are too
+	// many for a batch, it takes leaves.
+	takeKin = `part := greatest(1, most * share);
+			WITH RECURSIVE
+			base AS MATERIALIZED (SELECT v.id, v.ctid AS place, v.parent, NOT {kept v} AS may` + inBlocks + someOf + `),
+			below AS (SELECT * FROM base
+				UNION SELECT c.* FROM below b CROSS JOIN LATERAL (SELECT c.id, c.ctid, c.parent, {c} IS TRUE AND NOT {kept c}
+					FROM ONLY public.session c WHERE c.parent = b.id AND c.id <> b.id LIMIT 2 * most + 1) c WHERE b.may),
+			kin AS MATERIALIZED (SELECT * FROM below LIMIT 2 * most + 1),
+			stays (id) AS (SELECT k.parent FROM kin k WHERE NOT k.may AND k.parent IS NOT NULL
+				UNION SELECT p.parent FROM stays k JOIN ONLY public.session p ON p.id = k.id WHERE p.parent IS NOT NULL)
+			SELECT CASE WHEN count(*) <= 2 * most THEN coalesce(array_agg(k.place) FILTER (WHERE k.may AND k.id NOT IN (SELECT s.id FROM stays s)), '{}') END, (SELECT count(*) FROM base)
+				FROM kin k INTO places, seen;
+			IF places IS NULL THEN
+				share := greatest(share / 2, 0.05);
+				part := most;
+				` + takeLeaves + `
+			ELSIF cardinality(places) < most THEN
+				share := least(1, share * 1.25);
+			END IF;`
+	takeLeaves = leaves + seen
+	// takeCarefully takes leaves that nobody holds. To lock them first costs half as much again.
+	takeCarefully = leaves + ` FOR UPDATE OF v SKIP LOCKED` + seen
 )
 
 // namedSQL deletes rows by name. Children of theirs have to be among them, or the foreign key fails the statement.
@@ -107,14 +136,14 @@ const namedSQL = `DELETE FROM ONLY public.session s WHERE s.ctid = ANY (ARRAY(SE
 const layoutSQL = `SELECT count(*) FILTER (WHERE p.ctid > s.ctid) AS behind, count(*) FILTER (WHERE p.ctid < s.ctid) AS before
 	FROM public.session s TABLESAMPLE SYSTEM ($3::float4) JOIN ONLY public.session p ON p.id = s.parent WHERE {s} AND {p}`
 
-// leftSQL looks at what is left of what was meant. Its leaves were held, or were moved by a writer to where the walk had been.
+// leftSQL looks at what is left of what was meant, all over the table by its places: see prepare. Its leaves were held, or were moved by a writer to where the walk had been.
 const leftSQL = `SELECT count(*) FILTER (WHERE kept) AS kept, count(*) FILTER (WHERE parent AND NOT kept) AS parents, count(*) FILTER (WHERE NOT parent AND NOT kept) AS leaves,
 	coalesce((array_agg(id) FILTER (WHERE NOT parent AND NOT kept))[1:50000], '{}') AS some
-	FROM (SELECT s.id, {child s} AS parent, {kept s} AS kept FROM ONLY public.session s WHERE {s}) AS l`
+	FROM (SELECT s.id, {child s} AS parent, {kept s} AS kept FROM ONLY public.session s WHERE s.ctid >= '(0,0)' AND {s}) AS l`
 
 // knotsSQL names what is left, with who is above and how many are below.
 var knotsSQL = fmt.Sprintf(`SELECT s.id, s.parent, (SELECT count(*) FROM public.session c WHERE c.parent = s.id AND c.id <> s.id) AS children, {kept s} AS kept
-	FROM ONLY public.session s WHERE {s} LIMIT %d`, mostKnots+1)
+	FROM ONLY public.session s WHERE s.ctid >= '(0,0)' AND {s} LIMIT %d`, mostKnots+1)
 
 // forecastSQL counts what a run would delete: all that is meant but what other tables keep, and the ancestors of what stays. UNION ends
 // circles.
@@ -165,11 +194,11 @@ func (p speller) spell(sql string) string {
 }
 
 // stretch writes a stretch out, which has variables for parameters.
-func (p speller) stretch(places string, up bool) string {
+func (p *Pruner) stretch(take, also string) string {
 	order := "DESC"
-	if up {
+	if p.way.Up {
 		order = "ASC"
 	}
-	sql := p.spell(strings.ReplaceAll(strings.Replace(stretchSQL, "{places}", places, 1), "{order}", order))
+	sql := p.speller.spell(strings.NewReplacer("{also}", also, "{order}", order).Replace(strings.Replace(stretchSQL, "{take}", take, 1)))
 	return strings.NewReplacer("$1", "statuses", "$2", "older", "{most blocks}", fmt.Sprint(mostBlocks), "{least rows}", fmt.Sprint(leastRows), "{most rows}", fmt.Sprint(mostRows)).Replace(sql)
 }

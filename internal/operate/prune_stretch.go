@@ -77,7 +77,7 @@ func (p *Pruner) onward(ctx context.Context, next int) (int, error) {
 	wary := p.wary > 0
 	sql := p.swift
 	if wary {
-		sql, at.Batches = p.leafy, p.wary
+		sql, at.Batches = p.kind, p.wary
 		if p.held {
 			sql = p.careful
 		}
@@ -109,7 +109,7 @@ func (p *Pruner) onward(ctx context.Context, next int) (int, error) {
 	return at.Next, err
 }
 
-// warily takes note of a stretch of leaves, and returns where the next one begins.
+// warily takes note of a stretch that minds children, and returns where the next one begins.
 func (p *Pruner) warily(at place, did report) int {
 	p.wary = at.Batches
 	if did.Why == "" || did.Deleted > 0 {
