@@ -150,7 +150,7 @@ func (a *app) newBackup(ctx context.Context, s setup, b operate.Backups) (name s
 	c, err := a.writeBackup(guarded, d, session, b, name)
 	if err = unblocked(over(err)); err != nil {
 		_ = os.Remove(b.Partial(name))
-		return "", fmt.Errorf("the backup was not written; those before are as they were: %w", serverGone(ctx, session, err))
+		return "", fmt.Errorf("the backup was not written; those before are as they were: %w", serverGone(ctx, maintenance, err))
 	}
 	return name, a.keep(b, s.cfg.Backup.Keep, operate.BackupDone{At: begin, Name: name, Bytes: c.Bytes, Sessions: c.Sessions})
 }
@@ -213,14 +213,15 @@ func (a *app) writeBackup(ctx context.Context, d *databaseHost, session *postgre
 }
 
 // serverGone says of an error that came with the server's end that it did, whoever noticed first: pg_dump, which says it in words of its
-// own, or we, who look at a connection meanwhile. A server that ends tells whoever is connected, so that session knows.
-func serverGone(ctx context.Context, session *postgres.Conn, err error) error {
+// own, or we, who look at a connection meanwhile. A server that ends tells whoever is connected, so that one knows whose questions nobody
+// cuts short.
+func serverGone(ctx context.Context, idle *postgres.Conn, err error) error {
 	gone := postgres.ClassOf(err) == postgres.Unavailable
 	if !gone && postgres.ClassOf(err) == postgres.Other && ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		_ = session.WaitForNotification(ctx)
-		gone = session.Dead()
+		_ = idle.WaitForNotification(ctx)
+		gone = idle.Dead()
 	}
 	if !gone {
 		return err

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -69,13 +70,16 @@ func (p *Process) Output() string {
 // PID is the process's id outside; inside a hypervisor it is another.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Signal sends a signal to the process and those that it started.
+// Signal sends a signal to the process and those that it started. One that has ended meanwhile gets none.
 func (p *Process) Signal(s syscall.Signal) error {
 	select {
 	case <-p.done:
 		return nil
 	default:
-		return syscall.Kill(-p.cmd.Process.Pid, s)
+		if err := syscall.Kill(-p.cmd.Process.Pid, s); !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+		return nil
 	}
 }
 
