@@ -128,6 +128,11 @@ var networkTroubles = []trouble{
 		says: "chain inet other input (hook input) drops the connections of vm2", remedy: "nft 'insert rule inet other input", vm: "vm2", ends: "other chains",
 	},
 	{
+		name: "a chain of others that keeps answers back", area: operate.AreaFirewall, severity: operate.Broken,
+		do:   `nft 'table inet other { chain output { type filter hook output priority 10; policy accept; oifname "br-vm2" tcp sport 5432 drop; }; }'`,
+		says: "chain inet other output (hook output) drops the answers to vm2", remedy: "nft 'insert rule inet other output oifname", vm: "vm2", ends: "other chains",
+	},
+	{
 		name: "tools that are missing", do: "mv /usr/sbin/iptables /usr/sbin/iptables.off", undo: "mv /usr/sbin/iptables.off /usr/sbin/iptables",
 		area: operate.AreaFirewall, severity: operate.Broken, says: "no iptables in", remedy: "apt install iptables",
 	},

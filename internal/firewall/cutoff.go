@@ -11,7 +11,7 @@ import (
 // somebody else's rules are not ours to change.
 func warnCutOff(r *plan.Resource, chains []BaseChain, f family, in []peer, port uint16) {
 	for _, c := range chains {
-		if c.Family == "ip" && f == ipv6 || c.Family == "ip6" && f == ipv4 || len(in) == 0 {
+		if !c.asked(f) || len(in) == 0 {
 			continue
 		}
 		if c.Rules == nil {
@@ -23,7 +23,7 @@ func warnCutOff(r *plan.Resource, chains []BaseChain, f family, in []peer, port 
 		}
 		var lost []peer
 		for _, p := range in {
-			if c.Rules.judge(c, packet{f, p.iface, p.prefix, p.gateway, port}) == dropped {
+			if c.cutsOff(p, f, port) {
 				lost = append(lost, p)
 			}
 		}
@@ -32,7 +32,11 @@ func warnCutOff(r *plan.Resource, chains []BaseChain, f family, in []peer, port 
 			for i, p := range lost {
 				names[i] = p.where()
 			}
-			r.Warn(fmt.Sprintf("chain %s (hook %s) drops the connections of %s: a packet has to pass every base chain, and ours cannot overrule it", c, c.Hook, strings.Join(names, ", ")),
+			what := "the connections of "
+			if c.outward() {
+				what = "the answers to "
+			}
+			r.Warn(fmt.Sprintf("chain %s (hook %s) drops %s%s: a packet has to pass every base chain, and ours cannot overrule it", c, c.Hook, what, strings.Join(names, ", ")),
 				opening(c, f, lost, port))
 			r.Warnings[len(r.Warnings)-1].Impairs = true
 		}
@@ -44,11 +48,18 @@ func opening(c BaseChain, f family, lost []peer, port uint16) string {
 	if tool := tablesOf[c.Family]; tool != "" && strings.ToUpper(c.Name) == c.Name { // a chain that iptables made
 		var lines []string
 		for _, p := range lost {
-			lines = append(lines, fmt.Sprintf("sudo %s -t %s -I %s 1 %s-p tcp --dport %d -j ACCEPT", tool, c.Table, c.Name, p.match(), port))
+			match, side := p.match(), "dport"
+			if c.outward() {
+				match, side = strings.NewReplacer("-s ", "-d ", "-i ", "-o ").Replace(match), "sport"
+			}
+			lines = append(lines, fmt.Sprintf("sudo %s -t %s -I %s 1 %s-p tcp --%s %d -j ACCEPT", tool, c.Table, c.Name, match, side, port))
 		}
 		return strings.Join(lines, "\n")
 	}
 	rule := fmt.Sprintf("%stcp dport %d accept", selects(f, lost), port)
+	if c.outward() {
+		rule = strings.NewReplacer("iifname", "oifname", " saddr", " daddr", " dport", " sport").Replace(rule)
+	}
 	return fmt.Sprintf("sudo nft 'insert rule %s %s'\n# and in the file that makes the table (/etc/nftables.conf, networking.nftables.ruleset), at the top of chain %s: %s", c, rule, c.Name, rule)
 }
 

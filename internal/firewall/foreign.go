@@ -10,19 +10,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BaseChain is a chain of somebody else that the kernel asks before a packet reaches PostgreSQL. A packet has to pass every
-// one of them: what we accept in ours does not count there.
+// BaseChain is a chain of somebody else that the kernel asks before a packet reaches PostgreSQL, or before an answer leaves. A packet
+// has to pass every one of them: what we accept in ours does not count there.
 type BaseChain struct {
 	Family   string // ip, ip6 or inet
 	Table    string
 	Name     string
-	Hook     string // prerouting or input
+	Hook     string // prerouting, input, output or postrouting
 	Priority int32
 	Drops    bool // by policy, what no rule decides
 
 	// Rules are what decides in it, with the chains and sets that they refer to; nil: they could not be read, for Unread.
 	Rules  *Rules
 	Unread string
+}
+
+// asked says whether the kernel asks it about packets of a family.
+func (c BaseChain) asked(f family) bool { return c.Family == "inet" || c.Family == nftFamily(f) }
+
+// outward says whether it is on the way of answers.
+func (c BaseChain) outward() bool { return c.Hook == "output" || c.Hook == "postrouting" }
+
+// cutsOff says whether its rules certainly drop what opens a peer's connection, or the answer to that.
+func (c BaseChain) cutsOff(p peer, f family, port uint16) bool {
+	return c.Rules.judge(c, packet{family: f, iface: p.iface, peer: p.prefix, gateway: p.gateway, port: port, reply: c.outward()}) == dropped
 }
 
 // String names the chain as nft does.
@@ -77,7 +88,10 @@ func (h *Host) rules(ctx context.Context, f, t string) (*Rules, string) {
 	return r, ""
 }
 
-var hooks = map[uint32]string{unix.NF_INET_PRE_ROUTING: "prerouting", unix.NF_INET_LOCAL_IN: "input"}
+var hooks = map[uint32]string{
+	unix.NF_INET_PRE_ROUTING: "prerouting", unix.NF_INET_LOCAL_IN: "input",
+	unix.NF_INET_LOCAL_OUT: "output", unix.NF_INET_POST_ROUTING: "postrouting",
+}
 
 var families = map[uint8]string{unix.NFPROTO_IPV4: "ip", unix.NFPROTO_IPV6: "ip6", unix.NFPROTO_INET: "inet"}
 
@@ -109,7 +123,7 @@ func baseChains() ([]BaseChain, error) {
 }
 
 // parseChain reads struct nfgenmsg with the attributes of a chain (linux/netfilter/nf_tables.h), and says whether it is a
-// base chain that concerns us.
+// base chain that concerns us: one that accepts everything does not.
 func parseChain(b []byte) (c BaseChain, ok bool) {
 	if len(b) < 4 {
 		return c, false
@@ -120,7 +134,7 @@ func parseChain(b []byte) (c BaseChain, ok bool) {
 	}
 	ad.ByteOrder = binary.BigEndian
 	c.Family = families[b[0]]
-	kind := ""
+	kind, rules := "", uint32(1)
 	for ad.Next() {
 		switch ad.Type() {
 		case unix.NFTA_CHAIN_TABLE:
@@ -131,6 +145,8 @@ func parseChain(b []byte) (c BaseChain, ok bool) {
 			kind = ad.String()
 		case unix.NFTA_CHAIN_POLICY:
 			c.Drops = ad.Uint32() == 0 // NF_DROP
+		case unix.NFTA_CHAIN_USE: // how many rules a base chain has
+			rules = ad.Uint32()
 		case unix.NFTA_CHAIN_HOOK:
 			ad.Nested(func(hook *netlink.AttributeDecoder) error {
 				for hook.Next() {
@@ -146,7 +162,7 @@ func parseChain(b []byte) (c BaseChain, ok bool) {
 		}
 	}
 	ours := c.Name == "INPUT" && c.Family != "inet" && (c.Table == string(mangle) || c.Table == string(filter))
-	return c, ad.Err() == nil && c.Family != "" && c.Hook != "" && kind != "nat" && !ours
+	return c, ad.Err() == nil && c.Family != "" && c.Hook != "" && kind != "nat" && !ours && (c.Drops || rules > 0)
 }
 
 // rulesetGeneration counts the transactions that changed the kernel's ruleset; 0: it does not tell.

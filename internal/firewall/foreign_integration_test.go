@@ -24,6 +24,11 @@ func inInput(policy, rules string) string {
 	return "table inet other { chain input { type filter hook input priority 10; policy " + policy + ";\n" + rules + "\n}\n}"
 }
 
+// onTheWayOut is the same for what leaves the host.
+func onTheWayOut(hook, policy, rules string) string {
+	return "table inet other { chain out { type filter hook " + hook + " priority 10; policy " + policy + ";\n" + rules + "\n}\n}"
+}
+
 var neighbours = []neighbour{
 	{name: "the hypervisor's own", text: inInput("drop", `iif lo accept
 		iifname "tailscale0" accept
@@ -65,6 +70,21 @@ var neighbours = []neighbour{
 	{name: "before routing", text: "table inet other { chain early { type filter hook prerouting priority -200; policy accept;\niifname \"br-vm1\" tcp dport 5432 drop\n}\n}", vm2: true},
 	{name: "family ip", text: "table ip other { chain input { type filter hook input priority 10; policy drop;\nip saddr 10.2.0.0/24 accept\n}\n}", vm2: true},
 	{name: "family ip6", text: "table ip6 other { chain input { type filter hook input priority 10; policy drop; }\n}", vm1: true, vm2: true},
+	{name: "answers, by a policy alone", text: onTheWayOut("output", "drop", "")},
+	{name: "answers that are established", text: onTheWayOut("output", "drop", "ct state established,related accept"), vm1: true, vm2: true},
+	{name: "answers, all but new ones", text: onTheWayOut("output", "accept", "ct state new drop"), vm1: true, vm2: true},
+	{name: "answers by direction", text: onTheWayOut("output", "drop", `ct direction reply oifname "br-vm1" accept`), vm1: true},
+	{name: "answers by interface", text: onTheWayOut("output", "accept", `oifname "br-vm2" drop`), vm1: true},
+	{name: "answers by addresses and port", text: onTheWayOut("output", "drop", `ip saddr 10.1.0.1 ip daddr 10.1.0.0/24 tcp sport 5432 accept
+		tcp dport 5432 accept`), vm1: true},
+	{name: "answers to clients' ports", text: onTheWayOut("output", "drop", "tcp dport 1024-65535 accept"), vm1: true, vm2: true, unknown: true},
+	{name: "from a port that no client has", text: inInput("accept", "tcp sport { 22, 53 } drop"), vm1: true, vm2: true},
+	{name: "answers by who sends them", text: onTheWayOut("output", "accept", `meta skuid 12345 tcp sport 5432 drop`), vm1: true, vm2: true, unknown: true},
+	{name: "answers that have been routed", text: onTheWayOut("postrouting", "accept", `ip saddr 10.2.0.1 tcp sport 5432 drop`), vm1: true},
+	{name: "answers that came in by an interface", text: onTheWayOut("output", "drop", `iifname "br-vm1" accept`), unknown: true},
+	{name: "iptables with a drop policy for answers", text: "iptables -P OUTPUT DROP"},
+	{name: "the same, with established ones", text: "iptables -P OUTPUT DROP; iptables -A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", vm1: true, vm2: true},
+	{name: "iptables, answers of one", text: "iptables -A OUTPUT -o br-vm1 -p tcp -m tcp --sport 5432 -j DROP", vm2: true},
 	{name: "on the way through, not in", text: "table inet other { chain forward { type filter hook forward priority 0; policy drop; }\n}", vm1: true, vm2: true},
 	{name: "address translation", text: "table ip nat2 { chain pre { type nat hook prerouting priority -100; policy accept;\ntcp dport 8080 redirect to :80\n}\n}", vm1: true, vm2: true},
 	{name: "part of a subnet", text: inInput("drop", `ip saddr 10.1.0.2 accept

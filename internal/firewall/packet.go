@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// packet is the first packet of a VM's connection: a SYN from somewhere in its subnet to the gateway's port.
+// packet is the first packet of a VM's connection, a SYN from somewhere in its subnet to the gateway's port, or the answer to it.
 type packet struct {
 	family  family
-	iface   string // empty: it may be any
-	source  netip.Prefix
+	iface   string // by which it comes or, an answer, goes; empty: it may be any
+	peer    netip.Prefix
 	gateway netip.Addr // not valid: it may be any
 	port    uint16
+	reply   bool
 }
 
 // answer is that of a rule that is asked about a packet.
@@ -70,20 +71,26 @@ func (r *Rules) matches(kind string, body any, p packet) answer {
 // equals says whether what a rule looks at (left) is one of what it looks for.
 func (p packet) equals(left, right any, r *Rules) answer {
 	l, _ := left.(map[string]any)
+	state, direction, side := "new", "original", "iif"
+	if p.reply {
+		state, direction, side = "established", "reply", "oif"
+	}
 	for kind, body := range l {
 		key, protocol := text(body, "key"), text(body, "protocol")
 		switch {
-		case kind == "meta" && (key == "iif" || key == "iifname"):
+		case kind == "meta" && (key == side || key == side+"name"):
 			return among(right, r, p.isInterface)
 		case kind == "meta" && key == "l4proto":
 			return among(right, r, is("tcp"))
 		case kind == "meta" && (key == "nfproto" || key == "protocol"):
 			return among(right, r, is(map[family]string{ipv4: "ipv4", ipv6: "ipv6"}[p.family], map[family]string{ipv4: "ip", ipv6: "ip6"}[p.family]))
 		case kind == "ct" && key == "state":
-			return among(right, r, is("new"))
+			return among(right, r, is(state))
+		case kind == "ct" && key == "direction":
+			return among(right, r, is(direction))
 		case kind == "payload":
 			return p.field(protocol, text(body, "field"), right, r)
-		case kind == "&" && strings.Contains(fmt.Sprint(body), "flags"): // tcp flags & (fin|syn|rst|ack) == syn
+		case kind == "&" && !p.reply && strings.Contains(fmt.Sprint(body), "flags"): // tcp flags & (fin|syn|rst|ack) == syn
 			return among(right, r, is("syn"))
 		}
 	}
@@ -92,12 +99,18 @@ func (p packet) equals(left, right any, r *Rules) answer {
 
 // field answers for a header field. A header that the packet has not matches nothing.
 func (p packet) field(protocol, field string, right any, r *Rules) answer {
+	from, to, port, other := p.isPeer, p.isGateway, "dport", "sport"
+	if p.reply {
+		from, to, port, other = p.isGateway, p.isPeer, "sport", "dport"
+	}
 	switch protocol {
 	case "tcp", "th":
-		switch field {
-		case "dport":
+		switch {
+		case field == port:
 			return among(right, r, p.isPort)
-		case "flags":
+		case field == other:
+			return among(right, r, isClientPort)
+		case field == "flags" && !p.reply:
 			return among(right, r, is("syn"))
 		}
 		return maybe
@@ -109,9 +122,9 @@ func (p packet) field(protocol, field string, right any, r *Rules) answer {
 		}
 		switch field {
 		case "saddr":
-			return among(right, r, p.isSource)
+			return among(right, r, from)
 		case "daddr":
-			return among(right, r, p.isGateway)
+			return among(right, r, to)
 		case "protocol", "nexthdr":
 			return among(right, r, is("tcp"))
 		}
@@ -189,6 +202,14 @@ func (p packet) isPort(v any) answer {
 	return maybe
 }
 
+// isClientPort: the client's kernel took one of ten thousands. It may lie in a range, and is none that a rule names.
+func isClientPort(v any) answer {
+	if _, ok := v.(float64); ok {
+		return no
+	}
+	return maybe
+}
+
 func (p packet) isGateway(v any) answer {
 	if !p.gateway.IsValid() {
 		return maybe
@@ -196,4 +217,4 @@ func (p packet) isGateway(v any) answer {
 	return within(v, netip.PrefixFrom(p.gateway, p.gateway.BitLen()))
 }
 
-func (p packet) isSource(v any) answer { return within(v, p.source) }
+func (p packet) isPeer(v any) answer { return within(v, p.peer) }

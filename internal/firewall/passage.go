@@ -33,10 +33,10 @@ func (o Observation) Passage(spec Spec, n Network) Passage {
 	p.Accepted = len(jumps(rules.Filter, filter)) > 0 && slices.Contains(rules.Filter.Chain, allow.rules[len(allow.rules)-1].text)
 	for _, c := range o.Others {
 		switch {
-		case c.Family == "ip" && f == ipv6 || c.Family == "ip6" && f == ipv4:
+		case !c.asked(f):
 		case c.Rules == nil && c.Drops:
 			p.Unread = append(p.Unread, c)
-		case c.Rules != nil && c.Rules.judge(c, packet{f, peer.iface, peer.prefix, peer.gateway, spec.Port}) == dropped:
+		case c.Rules != nil && c.cutsOff(peer, f, spec.Port):
 			p.Droppers = append(p.Droppers, c)
 		}
 	}
