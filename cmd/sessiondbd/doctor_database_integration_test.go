@@ -105,8 +105,12 @@ var databaseTroubles = []trouble{
 		area: operate.AreaBackups, severity: operate.Risk, says: "a backup could not be restored for a test", remedy: "sudo sessiondbd backup --verify",
 	},
 	{
-		name: "an old backup", do: `sed -i 's/"at": "20[^T]*T/"at": "2020-01-01T/' /var/lib/sessiondbd/backup.json`, undo: "sleep 1; sessiondbd backup",
+		name: "an old backup", do: `sed -i '/last_good/,/}/s/"at": "20[^T]*T/"at": "2020-01-01T/' /var/lib/sessiondbd/backup.json`, undo: "sleep 1; sessiondbd backup",
 		area: operate.AreaBackups, severity: operate.Risk, says: "the newest backup was made ", remedy: "sudo systemctl enable --now sessiondbd-backup.timer",
+	},
+	{
+		name: "backups that were not tested for long", do: `sed -i '/last_verified/,/}/s/"at": "20[^T]*T/"at": "2020-01-01T/' /var/lib/sessiondbd/backup.json`, undo: "sessiondbd backup --verify",
+		area: operate.AreaBackups, severity: operate.Risk, says: "no backup was restored for a test for ", remedy: "sudo systemctl enable --now sessiondbd-backup-verify.timer",
 	},
 	{
 		name: "no way in for a restore", do: `sed -i.own -E 's/^host +all +all +(127|::1)/# &/' /etc/postgresql/*/main/pg_hba.conf; ` + reloadsHBA, undo: `for f in /etc/postgresql/*/main/pg_hba.conf; do cat $f.own >$f; rm $f.own; done; ` + reloadsHBA,

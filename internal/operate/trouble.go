@@ -55,6 +55,9 @@ func counted(n int, noun string) string {
 // backupAge is the newest backup's at which somebody should ask why: two of the documentation's nights.
 const backupAge = 48 * time.Hour
 
+// testAge is the same for the last one that was restored for a test: two weeks, and a day for a host that catches up.
+const testAge = 15 * 24 * time.Hour
+
 // backups tells of one that failed, cannot be restored, or is missing. Who never made one has decided so.
 func (c *Case) backups(d *Diagnosis) {
 	c.restorer(d)
@@ -75,6 +78,9 @@ func (c *Case) backups(d *Diagnosis) {
 		d.find(AreaBackups, Risk, "a backup could not be restored for a test: "+b.Unfit.Error, "those made since are not tested, and may be no better", log+"sudo sessiondbd backup --verify")
 	case b.Unfit != nil:
 		d.find(AreaBackups, Risk, "the newest backup could not be restored for a test: "+b.Unfit.Error, "after a loss it may not bring the sessions back", log+"sudo sessiondbd backup && sudo sessiondbd backup --verify")
+	case b.Verified != nil && c.Now.Sub(b.Verified.At) > testAge:
+		d.find(AreaBackups, Risk, "no backup was restored for a test for "+brief(c.Now.Sub(b.Verified.At)), "whether they can be is known only when one is needed",
+			"sudo sessiondbd backup --verify; sudo systemctl enable --now sessiondbd-backup-verify.timer")
 	}
 	if !b.Trouble() {
 		d.look(AreaBackups, b.String())
