@@ -136,7 +136,8 @@ const namedSQL = `DELETE FROM ONLY public.session s WHERE s.ctid = ANY (ARRAY(SE
 const layoutSQL = `SELECT count(*) FILTER (WHERE p.ctid > s.ctid) AS behind, count(*) FILTER (WHERE p.ctid < s.ctid) AS before
 	FROM public.session s TABLESAMPLE SYSTEM ($3::float4) JOIN ONLY public.session p ON p.id = s.parent WHERE {s} AND {p}`
 
-// leftSQL looks at what is left of what was meant, all over the table by its places: see prepare. Its leaves were held, or were moved by a writer to where the walk had been.
+// leftSQL looks at what is left of what was meant. Its leaves were held, or were moved by a writer to where the walk had been. The table is
+// read by its places, which is not what prepare forbids.
 const leftSQL = `SELECT count(*) FILTER (WHERE kept) AS kept, count(*) FILTER (WHERE parent AND NOT kept) AS parents, count(*) FILTER (WHERE NOT parent AND NOT kept) AS leaves,
 	coalesce((array_agg(id) FILTER (WHERE NOT parent AND NOT kept))[1:50000], '{}') AS some
 	FROM (SELECT s.id, {child s} AS parent, {kept s} AS kept FROM ONLY public.session s WHERE s.ctid >= '(0,0)' AND {s}) AS l`
