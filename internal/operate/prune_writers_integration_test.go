@@ -17,12 +17,15 @@ import (
 )
 
 // chains makes n old completed rows in chains of four, children behind their parents, beside as many pending ones.
-func (s *stage) chains(n int) {
+func (s *stage) chains(n int) { s.t.Helper(); s.chainsBy("n, kind", n) }
+
+// chainsBy makes them in another order.
+func (s *stage) chainsBy(order string, n int) {
 	s.t.Helper()
 	s.sql(fmt.Sprintf(`INSERT INTO public.session (id, inbox_status, created_at, parent)
 		SELECT md5(kind || n)::uuid, CASE kind WHEN '' THEN 'completed' ELSE 'pending' END::public.inbox_status_enum, now() - interval '60 days',
 			CASE WHEN n %% 4 > 0 AND kind = '' THEN md5((n - 1)::text)::uuid END
-		FROM generate_series(0, %d) n, (VALUES (''), ('p')) k (kind) ORDER BY n, kind; ANALYZE public.session`, n-1))
+		FROM generate_series(0, %d) n, (VALUES (''), ('p')) k (kind) ORDER BY %s; ANALYZE public.session`, n-1, order))
 }
 
 func (s *stage) count(where string) string {
@@ -32,10 +35,15 @@ func (s *stage) count(where string) string {
 
 // Whoever writes to the same rows meanwhile succeeds. What somebody took up again stays, with its ancestors; all else goes.
 func TestPruneBesideWriters(t *testing.T) {
-	t.Parallel()
+	for name, order := range map[string]string{"in order": "n, kind", "anyhow": "random()"} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); besideWriters(t, order) })
+	}
+}
+
+func besideWriters(t *testing.T, order string) {
 	s := newStage(t, lab.ClusterOptions{})
 	const n = 40000
-	s.chains(n)
+	s.chainsBy(order, n)
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	errs := make([]error, 4)

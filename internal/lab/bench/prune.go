@@ -19,7 +19,7 @@ const pruneRows = 1_000_000
 const prunePairs = 5
 
 // pruneLayouts are where the parents lie: as they were inserted; behind their children, since they were finished after them; or anywhere.
-// Only the first is also measured beside clients.
+// The second is not measured beside clients.
 var pruneLayouts = []struct{ name, parent string }{
 	{"", "n - 8"},
 	{", parents behind", "n + 8"},
@@ -56,12 +56,13 @@ func takePrune(ctx context.Context, o options, t *table) error {
 			if err := h.lay(ctx, layout.parent); err != nil {
 				return err
 			}
-			all, err := h.prunings(ctx, i == 0, ours, theirs)
+			clients := i != 1
+			all, err := h.prunings(ctx, clients, ours, theirs)
 			if err != nil {
 				return err
 			}
 			t.against(what, all.took[0], big, all.took[1], 1.3)
-			if i == 0 {
+			if clients {
 				all.beside(t, big)
 			}
 		}
