@@ -68,7 +68,7 @@ demo: root ## a throw-away hypervisor gets its session database, and its five VM
 # Two packages and three tests of each at a time, also on many cores: hypervisors boot beside each other, and tests measure
 # how fast the daemon is. On two cores three are not too many: most of a test is waiting.
 test: root setup lint bin/tally ## everything: unit, real PostgreSQL, real iptables, booted hypervisor
-	@set -o pipefail; $(GO) test -race -count=1 -p 2 -parallel 3 -timeout 20m -tags integration -json ./... | bin/tally
+	@set -o pipefail; $(GO) test -race -count=1 -p 2 -parallel 3 -timeout 25m -tags integration -json ./... | bin/tally
 
 # It has no pass or fail, and a busy machine shows in every figure; ROWS is a regular expression over the measurements' names.
 bench: root setup build bin/bench ## the figures of the product against their goals and peers (a quarter of an hour)
