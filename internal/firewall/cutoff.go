@@ -50,33 +50,34 @@ func opening(c BaseChain, f family, lost []peer, port uint16) string {
 		for _, p := range lost {
 			match, side := p.match(), "dport"
 			if c.outward() {
-				match, side = strings.NewReplacer("-s ", "-d ", "-i ", "-o ").Replace(match), "sport"
+				match, side = p.matchReply(), "sport"
 			}
 			lines = append(lines, fmt.Sprintf("sudo %s -t %s -I %s 1 %s-p tcp --%s %d -j ACCEPT", tool, c.Table, c.Name, match, side, port))
 		}
 		return strings.Join(lines, "\n")
 	}
-	rule := fmt.Sprintf("%stcp dport %d accept", selects(f, lost), port)
+	link, address, side := "iifname", "saddr", "dport"
 	if c.outward() {
-		rule = strings.NewReplacer("iifname", "oifname", " saddr", " daddr", " dport", " sport").Replace(rule)
+		link, address, side = "oifname", "daddr", "sport"
 	}
+	rule := fmt.Sprintf("%stcp %s %d accept", selects(f, lost, link, address), side, port)
 	return fmt.Sprintf("sudo nft 'insert rule %s %s'\n# and in the file that makes the table (/etc/nftables.conf, networking.nftables.ruleset), at the top of chain %s: %s", c, rule, c.Name, rule)
 }
 
 var tablesOf = map[string]string{"ip": "iptables", "ip6": "ip6tables"}
 
-// selects matches the interfaces and sources of peers, as nft writes it.
-func selects(f family, peers []peer) string {
-	var ifaces, sources []string
+// selects matches the interfaces and addresses of peers, as nft writes it.
+func selects(f family, peers []peer, link, address string) string {
+	var ifaces, prefixes []string
 	for _, p := range peers {
 		if p.iface != "" {
 			ifaces = append(ifaces, `"`+p.iface+`"`)
 		}
-		sources = append(sources, p.prefix.String())
+		prefixes = append(prefixes, p.prefix.String())
 	}
 	match := ""
 	if len(ifaces) == len(peers) {
-		match = "iifname { " + strings.Join(ifaces, ", ") + " } "
+		match = link + " { " + strings.Join(ifaces, ", ") + " } "
 	}
-	return match + nftFamily(f) + " saddr { " + strings.Join(sources, ", ") + " } "
+	return match + nftFamily(f) + " " + address + " { " + strings.Join(prefixes, ", ") + " } "
 }

@@ -59,6 +59,24 @@ func TestWarnCutOff(t *testing.T) {
 	}
 }
 
+// Whatever an interface is called, the command that opens a chain names it.
+func TestOpening(t *testing.T) {
+	p := peer{name: "vm1", prefix: netip.MustParsePrefix("10.1.0.0/24"), iface: "br-s"}
+	for _, c := range []struct {
+		chain BaseChain
+		want  string
+	}{
+		{BaseChain{Family: "ip", Table: "filter", Name: "OUTPUT", Hook: "output"}, "sudo iptables -t filter -I OUTPUT 1 -d 10.1.0.0/24 -o br-s -p tcp --sport 5432 -j ACCEPT"},
+		{BaseChain{Family: "ip", Table: "raw", Name: "PREROUTING", Hook: "prerouting"}, "sudo iptables -t raw -I PREROUTING 1 -s 10.1.0.0/24 -i br-s -p tcp --dport 5432 -j ACCEPT"},
+		{BaseChain{Family: "inet", Table: "other", Name: "out", Hook: "postrouting"}, `sudo nft 'insert rule inet other out oifname { "br-s" } ip daddr { 10.1.0.0/24 } tcp sport 5432 accept'`},
+		{BaseChain{Family: "inet", Table: "other", Name: "in", Hook: "input"}, `sudo nft 'insert rule inet other in iifname { "br-s" } ip saddr { 10.1.0.0/24 } tcp dport 5432 accept'`},
+	} {
+		if have, _, _ := strings.Cut(opening(c.chain, ipv4, []peer{p}, 5432), "\n"); have != c.want {
+			t.Errorf("%s:\nhave %s\nwant %s", c.chain, have, c.want)
+		}
+	}
+}
+
 func TestParseRulesRefusesWhatIsNoJSON(t *testing.T) {
 	if _, err := parseRules("table inet x { }"); err == nil {
 		t.Error("an old nft that knows no --json was understood")

@@ -73,14 +73,20 @@ func peers(s Spec, f family, addresses map[netip.Addr]string) (in []peer, unknow
 	return in, unknown
 }
 
-// match is the source and interface of a peer. iptables leaves out a source that is everybody.
-func (p peer) match() string {
+// match is the source and interface of a peer.
+func (p peer) match() string { return p.matchBy("-s", "-i") }
+
+// matchReply is the same of what is sent to it.
+func (p peer) matchReply() string { return p.matchBy("-d", "-o") }
+
+// matchBy: iptables leaves out an address that is everybody's.
+func (p peer) matchBy(address, link string) string {
 	var b strings.Builder
 	if p.prefix.Bits() > 0 {
-		fmt.Fprintf(&b, "-s %s ", p.prefix)
+		fmt.Fprintf(&b, "%s %s ", address, p.prefix)
 	}
 	if p.iface != "" {
-		fmt.Fprintf(&b, "-i %s ", p.iface)
+		fmt.Fprintf(&b, "%s %s ", link, p.iface)
 	}
 	return b.String()
 }
