@@ -69,10 +69,7 @@ type attacked struct {
 
 func newAttacked(t *testing.T, major int) *attacked {
 	t.Helper()
-	bindir, err := lab.Bindir(t.Context(), major)
-	if err != nil {
-		t.Fatal(err)
-	}
+	bindir := lab.BindirT(t, major)
 	a := &attacked{major: major, site: newSite(t, lab.ClusterOptions{Bindir: bindir, HBA: attackedHBA, LegacyRows: true, Settings: map[string]string{"max_connections": "25"}})}
 	a.admin = a.dial("sessiondb")
 	return a

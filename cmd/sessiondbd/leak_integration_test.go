@@ -30,10 +30,7 @@ func TestNobodyTalks(t *testing.T) {
 	for _, major := range lab.Majors() {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			t.Parallel()
-			bin, err := lab.Bindir(t.Context(), major)
-			if err != nil {
-				t.Fatal(err)
-			}
+			bin := lab.BindirT(t, major)
 			s := newSite(t, lab.ClusterOptions{Bindir: bin, Settings: talkative})
 			s.sql("postgres", "CREATE EXTENSION pg_stat_statements")
 			l := &leakTest{site: s, secrets: map[string]string{"the prefix": "SCRAM-SHA-256$4096"}}

@@ -50,10 +50,7 @@ func TestRestoreCarriesLocale(t *testing.T) {
 	for _, major := range lab.Majors() {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			t.Parallel()
-			bindir, err := lab.Bindir(t.Context(), major)
-			if err != nil {
-				t.Fatal(err)
-			}
+			bindir := lab.BindirT(t, major)
 			s := newSite(t, lab.ClusterOptions{Bindir: bindir})
 			locales := []string{"LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"}
 			if major >= 15 {

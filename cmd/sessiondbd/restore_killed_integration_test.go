@@ -195,10 +195,7 @@ func TestRestoreVersions(t *testing.T) {
 	var dumps []dumped
 	bindirs := map[int]string{}
 	for _, major := range lab.Majors() {
-		var err error
-		if bindirs[major], err = lab.Bindir(t.Context(), major); err != nil {
-			t.Fatal(err)
-		}
+		bindirs[major] = lab.BindirT(t, major)
 	}
 	for _, major := range []int{14, 15} {
 		s := newSite(t, lab.ClusterOptions{Bindir: bindirs[major], LegacyRows: true})

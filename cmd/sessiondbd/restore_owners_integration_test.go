@@ -53,10 +53,7 @@ func TestRestoreDisarms(t *testing.T) {
 	for _, major := range []int{14, 15} {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			t.Parallel()
-			bin, err := lab.Bindir(t.Context(), major)
-			if err != nil {
-				t.Fatal(err)
-			}
+			bin := lab.BindirT(t, major)
 			s := newSite(t, lab.ClusterOptions{Bindir: bin})
 			s.apply()
 			s.insert()

@@ -28,10 +28,7 @@ func TestServerTimeouts(t *testing.T) {
 	for _, major := range []int{15, 18} {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			t.Parallel()
-			bindir, err := lab.Bindir(t.Context(), major)
-			if err != nil {
-				t.Fatal(err)
-			}
+			bindir := lab.BindirT(t, major)
 			s := newSite(t, lab.ClusterOptions{Bindir: bindir})
 			backups := s.path("backups")
 			s.must(os.Mkdir(backups, 0o755))

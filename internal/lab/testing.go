@@ -29,6 +29,16 @@ func BootT(t TB, o Options) *Hypervisor {
 	return h
 }
 
+// BindirT is Bindir for a test.
+func BindirT(t TB, major int) string {
+	t.Helper()
+	dir, err := Bindir(t.Context(), major)
+	if err != nil {
+		t.Fatalf("lab: %v", err)
+	}
+	return dir
+}
+
 // ClusterT is StartCluster for a test: fatal on error, closed at its end, the server's log shown if it failed.
 func ClusterT(t TB, o ClusterOptions) *Cluster {
 	t.Helper()

@@ -212,10 +212,7 @@ func TestPruneForests(t *testing.T) {
 	for _, major := range lab.Majors() {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			t.Parallel()
-			bindir, err := lab.Bindir(t.Context(), major)
-			if err != nil {
-				t.Fatal(err)
-			}
+			bindir := lab.BindirT(t, major)
 			s := newStage(t, lab.ClusterOptions{Bindir: bindir})
 			rounds := 4
 			if major == 15 {

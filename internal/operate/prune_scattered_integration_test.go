@@ -18,10 +18,7 @@ func TestPruneScattered(t *testing.T) {
 	for _, major := range lab.Majors() {
 		t.Run(strconv.Itoa(major), func(t *testing.T) {
 			t.Parallel()
-			bindir, err := lab.Bindir(t.Context(), major)
-			if err != nil {
-				t.Fatal(err)
-			}
+			bindir := lab.BindirT(t, major)
 			s := newStage(t, lab.ClusterOptions{Bindir: bindir})
 			for name, rows := range strewn(rand.New(rand.NewPCG(7, uint64(major)))) {
 				if major != 15 && !slices.Contains([]string{"one has all for children", "chains of ten, some stay"}, name) {

@@ -74,10 +74,7 @@ func (h *host) refused(name string) bool {
 
 func TestHardeningOnEveryVersion(t *testing.T) {
 	for _, major := range lab.Majors() {
-		bindir, err := lab.Bindir(t.Context(), major)
-		if err != nil {
-			t.Fatal(err)
-		}
+		bindir := lab.BindirT(t, major)
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			t.Parallel()
 			c := lab.ClusterT(t, lab.ClusterOptions{Bindir: bindir})

@@ -47,10 +47,7 @@ func TestOldTransactionsAreEnded(t *testing.T) {
 	for _, major := range lab.Majors() {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			t.Parallel()
-			bindir, err := lab.Bindir(t.Context(), major)
-			if err != nil {
-				t.Fatal(err)
-			}
+			bindir := lab.BindirT(t, major)
 			c := lab.ClusterT(t, lab.ClusterOptions{Bindir: bindir})
 			h := newHost(t, c, declared())
 			h.converge()

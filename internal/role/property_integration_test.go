@@ -28,10 +28,7 @@ func TestProvokedDrifts(t *testing.T) {
 		}
 	}
 	for _, major := range lab.Majors() {
-		bindir, err := lab.Bindir(t.Context(), major)
-		if err != nil {
-			t.Fatal(err)
-		}
+		bindir := lab.BindirT(t, major)
 		runs := 20
 		if major == 15 {
 			runs = 200

@@ -122,10 +122,7 @@ func (f fixture) check(t *testing.T, bindir string) {
 // The embedded catalogue means the same on every version, and so does what becomes of the corpus.
 func TestEveryVersion(t *testing.T) {
 	for _, major := range lab.Majors() {
-		bindir, err := lab.Bindir(t.Context(), major)
-		if err != nil {
-			t.Fatal(err)
-		}
+		bindir := lab.BindirT(t, major)
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			c := lab.ClusterT(t, lab.ClusterOptions{Bindir: bindir})
 			h := newHost(t, c)

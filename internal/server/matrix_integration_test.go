@@ -70,14 +70,9 @@ var included = map[string]string{
 func TestDoorMatrix(t *testing.T) {
 	for _, major := range []int{15, 14, 16, 17, 18} {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
-			o := lab.ClusterOptions{Settings: map[string]string{"listen_addresses": "*"}}
-			var err error
-			if o.Bindir, err = lab.Bindir(t.Context(), major); err != nil {
-				t.Fatal(err)
-			}
-			h := newHostOn(t, o)
+			h := newHostOn(t, lab.ClusterOptions{Bindir: lab.BindirT(t, major), Settings: map[string]string{"listen_addresses": "*"}})
 			h.must(h.ns.IP(t.Context(), "addr add 10.1.0.200/24 dev lo", "addr add fd00:1::1/64 dev lo nodad"))
-			_, err = h.PSQL(t.Context(), "postgres", `CREATE ROLE lab SUPERUSER LOGIN; ALTER ROLE postgres PASSWORD 'x'; CREATE ROLE grp; CREATE ROLE "outer" LOGIN PASSWORD 'x';
+			_, err := h.PSQL(t.Context(), "postgres", `CREATE ROLE lab SUPERUSER LOGIN; ALTER ROLE postgres PASSWORD 'x'; CREATE ROLE grp; CREATE ROLE "outer" LOGIN PASSWORD 'x';
 				CREATE ROLE member LOGIN PASSWORD 'x' IN ROLE grp; GRANT grp TO "outer"; GRANT "outer" TO other; CREATE DATABASE other; CREATE DATABASE "all"; CREATE DATABASE grp`)
 			h.must(err)
 			h.target, err = postgres.NewTarget(h.URLAs("lab", "postgres"), "sessiondb")
